@@ -1,0 +1,218 @@
+"""The same system from a shell: `python -m core [--workspace DIR] COMMAND ... [--json]`.
+
+Exit status: 0 done, 1 a check failed, 2 bad input (one clear line, no traceback), 130 interrupted.
+"""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from core.errors import EvenhandError, InputError, SettingsError
+from core.schema.documents import new_id
+from core.schema.settings import AuditSettings, DatasetSettings, TrainSettings, parse_by, settings_from
+from core.store.workspace import Workspace
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    options = _parser().parse_args(arguments, argparse.Namespace(workspace=None, json=False))
+    try:
+        workspace = Workspace.open(options.workspace)
+        answer, text = options.command(workspace, options)
+    except EvenhandError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2 if isinstance(error, InputError) else 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    if answer is not None:
+        print(json.dumps(answer, allow_nan=False) if options.json else text)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--workspace", default=argparse.SUPPRESS, metavar="DIR", help="default: $EVENHAND_WORKSPACE or var"
+    )
+    shared.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="one JSON object on standard output"
+    )
+    parser = argparse.ArgumentParser(prog="python -m core", description=__doc__, parents=[shared])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, function, description: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=description, description=description, parents=[shared])
+        sub.set_defaults(command=function)
+        return sub
+
+    sub = command("prepare", _prepare, "read, clean and split a source")
+    sub.add_argument("source", help="complete_journey or tables")
+    sub.add_argument("--path", type=Path, help="folder of the source's files")
+    sub.add_argument("--protected", help="user attributes that name protected groups, e.g. age,income")
+    _settings_options(sub)
+    sub = command("train", _train, "train a recommender on a prepared dataset")
+    sub.add_argument("dataset")
+    sub.add_argument("--name", default="", help="what to call the run")
+    sub.add_argument("--device", choices=["auto", "cpu", "cuda"])
+    _settings_options(sub)
+    sub = command("evaluate", _evaluate, "accuracy of a run")
+    sub.add_argument("run")
+    sub.add_argument("--split", choices=["validation", "test"], default="test")
+    sub.add_argument(
+        "--baselines", action="store_true", help="beside popularity, own most frequent, item-kNN"
+    )
+    sub = command("recommend", _recommend, "write everyone's list to a Parquet file")
+    sub.add_argument("run")
+    sub.add_argument("--out", type=Path, required=True, metavar="F.parquet")
+    sub.add_argument("--k", type=int, default=20)
+    sub.add_argument("--users", type=Path, help="file with a column user_id: only these users")
+    sub = command("audit", _audit, "compare groups of users")
+    sub.add_argument("run", nargs="?")
+    sub.add_argument(
+        "--dataset", help="with --recommendations: the prepared dataset that the lists were made for"
+    )
+    sub.add_argument(
+        "--recommendations", type=Path, help="lists that another system made: user_id, item_id, rank"
+    )
+    sub.add_argument(
+        "--by", help="age,income (each alone) or age*income (crossed); default: the protected attributes"
+    )
+    sub.add_argument("--k", type=int, default=10)
+    sub.add_argument("--split", choices=["validation", "test"], default="test")
+    _settings_options(sub)
+    sub = command("worker", _worker, "work on queued jobs")
+    sub.add_argument("--idle-seconds", type=float, default=10.0, help="end after this long without work")
+    return parser
+
+
+def _settings_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="F.yaml", help="settings from a YAML or JSON file")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting; may be repeated"
+    )
+
+
+def _settings(options: argparse.Namespace, **given: Any) -> dict[str, Any]:
+    """Settings of a command: the file, then --set, then its own options."""
+    values: dict[str, Any] = {}
+    if options.config:
+        values |= _read_config(options.config)
+    for pair in options.set:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise SettingsError(f"--set {pair}: write KEY=VALUE.")
+        try:
+            values[key.strip()] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise SettingsError(f"--set {pair}: the value cannot be read.") from None
+    return values | {key: value for key, value in given.items() if value is not None}
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"{path.name}: cannot be read as YAML ({type(error).__name__}).") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path.name}: holds no settings (KEY: VALUE lines).")
+    return values
+
+
+class ProgressLine:
+    """Progress on standard error: one line per stage, and one a few seconds while it lasts."""
+
+    def __init__(self, every_seconds: float = 5.0):
+        self.every_seconds, self.stage, self.said = every_seconds, "", 0.0
+
+    def __call__(self, stage: str, fraction: float, message: str = "") -> None:
+        moment = time.monotonic()
+        if stage != self.stage or moment - self.said >= self.every_seconds:
+            print(f"{fraction:4.0%} {stage} {message}".rstrip(), file=sys.stderr, flush=True)
+            self.stage, self.said = stage, moment
+
+
+Answer = tuple[dict[str, Any] | None, str]
+
+
+def _prepare(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    from core.data.prepare import prepare
+
+    protected = (
+        [name.strip() for name in options.protected.split(",") if name.strip()] if options.protected else None
+    )
+    settings = settings_from(DatasetSettings, _settings(options, protected=protected))
+    dataset = prepare(workspace, options.source, settings, path=options.path, progress=ProgressLine())
+    quality = pd.DataFrame([rule.model_dump() for rule in dataset.quality])
+    counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in dataset.counts.items())
+    text = f"dataset {dataset.id}: {dataset.name}\n{counts}\n\n{quality.to_string(index=False)}"
+    return {"dataset": dataset.id, "quality": quality.to_dict("records")}, text
+
+
+def _train(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    from core.workflow.training import train
+
+    settings = settings_from(TrainSettings, _settings(options, device=options.device))
+    run_id = new_id("run")
+    scratch = workspace.artefacts.scratch(run_id)
+    run = train(
+        workspace,
+        options.dataset,
+        settings,
+        run_id=run_id,
+        name=options.name,
+        progress=ProgressLine(),
+        scratch=scratch,
+    )
+    workspace.artefacts.discard_scratch(run_id)
+    answer = {"run": run.id, "device": run.device, "seconds": run.seconds}
+    return answer, f"run {run.id} on {run.device} ({run.device_reason}) in {run.seconds:.0f} s"
+
+
+def _evaluate(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    from core.workflow.evaluation import as_table, evaluate
+
+    answer = evaluate(workspace, options.run, split=options.split, baselines=options.baselines)
+    return answer, as_table(answer)
+
+
+def _recommend(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    from core.workflow.recommending import recommend
+
+    rows = recommend(workspace, options.run, options.out, k=options.k, users=options.users)
+    return {"run": options.run, "out": str(options.out), "rows": rows}, f"{rows:,} rows in {options.out}"
+
+
+def _audit(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    from core.workflow.auditing import as_text, audit_recommendations, audit_run, default_by
+
+    if (options.run is None) == (options.recommendations is None) or (options.dataset is None) != (
+        options.run is not None
+    ):
+        raise SettingsError("Name a run, or --dataset with --recommendations.")
+    by = (
+        parse_by(options.by)
+        if options.by
+        else default_by(workspace, run_id=options.run, dataset_id=options.dataset)
+    )
+    settings = settings_from(AuditSettings, _settings(options, by=by, k=options.k))
+    if options.run:
+        result = audit_run(workspace, options.run, settings, split=options.split)
+    else:
+        result = audit_recommendations(
+            workspace, options.dataset, options.recommendations, settings, split=options.split
+        )
+    return result.sections(), as_text(result)
+
+
+def _worker(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    from core.jobs.worker import run_worker
+
+    run_worker(workspace, idle_seconds=options.idle_seconds)
+    return None, ""

@@ -1,0 +1,142 @@
+"""From a source to a prepared dataset in the workspace."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core.data.build import Prepared, build
+from core.data.sources import SOURCES, Source
+from core.errors import CorruptArtefact, NotFound, SettingsError
+from core.progress import Progress, part_of, quiet
+from core.schema.documents import DATASETS, Artefact, Dataset, now
+from core.schema.settings import SPLITS, DatasetSettings
+from core.schema.tables import BASKET, IN_CATALOGUE, ITEM, SPLIT, USER
+from core.store.artefacts import sha256
+from core.store.workspace import Workspace
+
+FORMAT = 1  # rises when the same source and settings would give other tables than before
+
+
+def prepare(
+    workspace: Workspace,
+    source: str,
+    settings: DatasetSettings,
+    *,
+    path: Path | None = None,
+    progress: Progress = quiet,
+) -> Dataset:
+    """Prepare a dataset and commit it to the workspace.
+
+    The id follows from the data and the settings: preparing the same again returns what is there at once.
+    Nothing is written before the data are known to be sound, and the document is written last.
+
+    Args:
+        source: a name in SOURCES.
+        path: where the source's files lie, if it needs to be told.
+
+    Raises:
+        NotFound: no such source. TableError: the data break a contract. SettingsError: the settings do not
+        fit the data. Cancelled: `progress` said so.
+    """
+    origin, settings = _resolve(source, settings, path)
+    progress("Reading", 0.0, origin.title)
+    dataset_id = _identity(origin, settings, path)
+    if known := _intact(workspace, dataset_id):
+        return known
+    tables = origin.read(path, settings, part_of(progress, 0.01, 0.45))
+    prepared = build(tables, settings, progress=part_of(progress, 0.45, 0.8))
+    artefacts = _write(workspace, dataset_id, prepared, part_of(progress, 0.8, 0.99))
+    progress("Writing", 0.99)
+    dataset = Dataset(
+        _id=dataset_id,
+        name=_name(origin, settings, path),
+        source=source,
+        created_at=now(),
+        tables=artefacts,
+        notes=[*origin.notes, *prepared.notes],
+        **_described(prepared, settings),
+    )
+    workspace.documents.put(DATASETS, dataset.dump())
+    return dataset
+
+
+def _described(prepared: Prepared, settings: DatasetSettings) -> dict[str, Any]:
+    """The fields of the document that follow from the tables and the settings."""
+    return {
+        "settings": settings.model_dump(mode="json"),
+        "quality": prepared.quality,
+        "counts": _counts(prepared.tables),
+        "period": prepared.period,
+        "attributes": prepared.attributes,
+        "protected": list(settings.protected or ()),
+        "missing": prepared.missing,
+    }
+
+
+def _resolve(source: str, settings: DatasetSettings, path: Path | None) -> tuple[Source, DatasetSettings]:
+    """The source, and the settings with everything that it decides where they leave it open."""
+    if source not in SOURCES:
+        raise NotFound(f"There is no source '{source[:80]}'; there are {', '.join(SOURCES)}.")
+    origin = SOURCES[source]
+    if origin.needs_path and path is None:
+        raise SettingsError(f"Source '{source}' needs a path: the folder in which its files lie.")
+    protected = origin.protected if settings.protected is None else settings.protected
+    decided = {"protected": protected, "timezone": settings.timezone or origin.timezone}
+    return origin, settings.model_copy(update=decided)
+
+
+def _identity(origin: Source, settings: DatasetSettings, path: Path | None) -> str:
+    """An id that is the same for the same files and settings, wherever the files lie."""
+    content = [(file.name, sha256(file)) for file in origin.files(path)]
+    decisive = [FORMAT, origin.name, content, settings.model_dump(mode="json")]
+    return "ds-" + hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _intact(workspace: Workspace, dataset_id: str) -> Dataset | None:
+    """The dataset of that id, if it is there with all its files."""
+    document = workspace.documents.get(DATASETS, dataset_id)
+    if document is None:
+        return None
+    dataset = Dataset.model_validate(document)
+    try:
+        for artefact in dataset.tables.values():
+            workspace.artefacts.file(artefact)
+    except CorruptArtefact:
+        return None
+    return dataset
+
+
+def _write(
+    workspace: Workspace, dataset_id: str, prepared: Prepared, progress: Progress
+) -> dict[str, Artefact]:
+    written = {}
+    for number, (name, frame) in enumerate(prepared.tables.items()):
+        progress("Writing", number / len(prepared.tables), name)
+        written[name] = workspace.artefacts.write_table(f"datasets/{dataset_id}/{name}.parquet", frame)
+    return written
+
+
+def _name(origin: Source, settings: DatasetSettings, path: Path | None) -> str:
+    title = path.resolve().name if origin.needs_path and path else origin.title
+    return title if settings.sample_users is None else f"{title}, {settings.sample_users:,} users"
+
+
+def _counts(tables: dict[str, pd.DataFrame]) -> dict[str, int]:
+    events, catalogue = tables["events"], int(tables["items"][IN_CATALOGUE].sum())
+    by_split = events[SPLIT].value_counts()
+    counts = {
+        "users": len(tables["users"]),
+        "items": len(tables["items"]),
+        "items_bought": int(events[ITEM].nunique()),
+        "catalogue": catalogue,
+        "events": len(events),
+        "catalogue_events": int((events[ITEM] < catalogue).sum()),
+        "baskets": int(events[BASKET].nunique()),
+    }
+    for code, split in enumerate(SPLITS):
+        counts[f"events_{split}"] = int(by_split.get(code, 0))
+        counts[f"users_{split}"] = int(events.loc[events[SPLIT] == code, USER].nunique())
+    return counts

@@ -1,0 +1,52 @@
+"""Where data come from. A new source is one module and one line in SOURCES."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.data.sources import complete_journey, tables
+from core.progress import Progress
+from core.schema.settings import DatasetSettings
+from core.schema.tables import Tables
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place that tables are read from.
+
+    Attributes:
+        name: what the command line calls it.
+        title: what people call it.
+        read: path, settings and progress to tables in the form of the contracts; raises InputError.
+        files: the files that `read` reads, by which a change of the data is noticed; raises InputError.
+        protected: user attributes that name protected groups unless the settings say otherwise.
+        needs_path: whether the user must say where the data lie.
+        timezone: IANA zone whose calendar days and weeks count, unless the settings say otherwise.
+        notes: what everyone who draws conclusions from these data should know.
+    """
+
+    name: str
+    title: str
+    read: Callable[[Path | None, DatasetSettings, Progress], Tables]
+    files: Callable[[Path | None], list[Path]]
+    protected: tuple[str, ...] = ()
+    needs_path: bool = False
+    timezone: str = "UTC"
+    notes: tuple[str, ...] = ()
+
+
+SOURCES: dict[str, Source] = {
+    source.name: source
+    for source in (
+        Source(
+            "complete_journey",
+            "Complete Journey",
+            complete_journey.read,
+            complete_journey.files,
+            protected=complete_journey.PROTECTED,
+            timezone=complete_journey.TIMEZONE,
+            notes=complete_journey.NOTES,
+        ),
+        Source("tables", "Your own tables", tables.read, tables.files, needs_path=True),
+    )
+}

@@ -1,0 +1,59 @@
+"""The user's own folder of Parquet or CSV files, one per table."""
+
+from pathlib import Path
+
+from core.data.files import read_file
+from core.errors import TableError
+from core.progress import Progress
+from core.schema.settings import DatasetSettings
+from core.schema.tables import CONTRACTS, REQUIRED_TABLES, Tables
+
+ENDINGS = (".parquet", ".csv", ".tsv", ".txt")
+SHOWN_FILES = 8
+
+
+def files(path: Path | None) -> list[Path]:
+    """The files of the folder that are named after a table.
+
+    Raises:
+        TableError: no such folder, a required table is missing, two files for one table, or a file that is a
+        link to somewhere outside of the folder.
+    """
+    return list(_found(path).values())
+
+
+def read(path: Path | None, settings: DatasetSettings, progress: Progress) -> Tables:
+    """Read and check every table of the folder; TableError at the first that breaks its contract."""
+    found = _found(path)
+    tables = {}
+    for number, (name, file) in enumerate(found.items()):
+        progress("Reading", number / len(found), file.name)
+        tables[name] = read_file(file, name)
+    return Tables(**tables)
+
+
+def _found(path: Path | None) -> dict[str, Path]:
+    if path is None or not path.is_dir():
+        raise TableError("there is no such folder", source=path.name if path else "path")
+    by_table = {
+        name: [path / f"{name}{end}" for end in ENDINGS if (path / f"{name}{end}").exists()]
+        for name in CONTRACTS
+    }
+    for name in REQUIRED_TABLES:
+        if not by_table[name]:
+            there = sorted(file.name for file in path.iterdir())
+            shown = ", ".join(there[:SHOWN_FILES]) + (" ..." if len(there) > SHOWN_FILES else "")
+            raise TableError(
+                f"the folder holds no {name}.csv or {name}.parquet; it holds {shown or 'nothing'}",
+                source=path.name,
+            )
+    for name, found in by_table.items():
+        if len(found) > 1:
+            raise TableError(
+                f"two files for table {name}: {', '.join(file.name for file in found)}", source=path.name
+            )
+    found = {name: files[0] for name, files in by_table.items() if files}
+    for file in found.values():
+        if not file.resolve().is_relative_to(path.resolve()):
+            raise TableError("is a link to somewhere outside of the folder", source=file.name)
+    return found

@@ -1,0 +1,1 @@
+"""Who is served how: groups, suppression, statistics, audits. Numbers and groups, never models."""

@@ -1,0 +1,109 @@
+"""The audited users split into the groups of one grouping: which are shown, and who is compared with whom."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.errors import SettingsError
+from core.fairness.groups import Groups
+from core.fairness.suppression import EMPTY, HIDDEN, SHOWN, group_states
+from core.schema.settings import AuditSettings
+
+ALL, REST = "all", "rest"
+
+
+@dataclass(frozen=True)
+class Partition:
+    """Groups of the audited users after suppression.
+
+    Attributes:
+        attribute: name of the grouping.
+        names: groups that are shown or hidden, in order. states: which of both.
+        strata: (U,) shown groups in order, then one for the users of all hidden groups.
+        reference: position of the reference group among the shown; None: the rest.
+    """
+
+    attribute: str
+    names: tuple[str, ...]
+    states: np.ndarray
+    strata: np.ndarray
+    reference: int | None
+
+    @property
+    def n_shown(self) -> int:
+        return int((self.states == SHOWN).sum())
+
+    @property
+    def n_hidden(self) -> int:
+        return int((self.states == HIDDEN).sum())
+
+    @property
+    def n(self) -> np.ndarray:
+        """Users of each stratum."""
+        return np.bincount(self.strata)
+
+    @property
+    def n_strata(self) -> int:
+        return len(self.n)
+
+    @property
+    def shown_names(self) -> list[str]:
+        return [name for name, place in self.positions() if place is not None]
+
+    @property
+    def reference_name(self) -> str:
+        return REST if self.reference is None else self.shown_names[self.reference]
+
+    def positions(self) -> list[tuple[str, int | None]]:
+        """Each group's name with its position among the shown; None where hidden."""
+        places = np.cumsum(self.states == SHOWN) - 1
+        return [
+            (name, int(place) if state == SHOWN else None)
+            for name, place, state in zip(self.names, places, self.states, strict=True)
+        ]
+
+    @property
+    def comparisons(self) -> int:
+        """Gaps of each metric: every shown group but the reference, if there is anybody to compare with."""
+        return 0 if self.n_strata < 2 else self.n_shown - (self.reference is not None)
+
+
+def everybody(n_users: int) -> Partition:
+    """All users as one group."""
+    return Partition(ALL, (ALL,), np.array([SHOWN]), np.zeros(n_users, dtype=int), reference=None)
+
+
+def partition(groups: Groups, codes: np.ndarray, settings: AuditSettings) -> Partition:
+    """Split the audited users, and hide what must be hidden.
+
+    Args:
+        codes: (U,) user codes of the audited users.
+
+    Raises:
+        SettingsError: the reference group is hidden.
+    """
+    of_user = groups.codes[codes]
+    counts = np.bincount(of_user, minlength=len(groups.names))
+    states = group_states(counts.reshape(groups.shape), settings.minimum_group).ravel()
+    shown = np.flatnonzero(states == SHOWN)
+    stratum = np.full(len(states), len(shown))
+    stratum[shown] = np.arange(len(shown))
+    kept = np.flatnonzero(states != EMPTY)
+    return Partition(
+        attribute=groups.attribute,
+        names=tuple(groups.names[group] for group in kept),
+        states=states[kept],
+        strata=stratum[of_user],
+        reference=_reference(groups, stratum, len(shown), settings.reference),
+    )
+
+
+def _reference(groups: Groups, stratum: np.ndarray, n_shown: int, name: str | None) -> int | None:
+    if name is None or name not in groups.names:
+        return None
+    position = int(stratum[groups.names.index(name)])
+    if position >= n_shown:
+        raise SettingsError(
+            f"The reference group '{name}' by {groups.attribute} is hidden; choose a larger one."
+        )
+    return position

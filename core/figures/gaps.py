@@ -1,0 +1,160 @@
+"""Gaps between groups: dots with whiskers, the parity line, the null band and the tolerance band."""
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.figures.groups import OUTLINE, Style
+from core.figures.layout import BAND, NULL, figure, note, parity_line, rows_height, whiskers
+from core.figures.numbers import points, sample, score, with_interval
+from core.figures.text import plotly_text
+
+FADED = 0.45  # groups of fewer than 30 users
+MAXIMUM_ROWS = 24
+VERDICT_WORDS = {
+    "unequal": "unequal",
+    "equal_within_tolerance": "equal within tolerance",
+    "not_enough_data": "not enough data",
+}
+
+
+def shown_rows(rows: pd.DataFrame, *, limit: int = MAXIMUM_ROWS) -> tuple[pd.DataFrame, int]:
+    """The rows a figure draws, and how many more there are: hidden groups go first when there are too many."""
+    if len(rows) <= limit:
+        return rows, 0
+    open_rows = rows[~rows["suppressed"].astype(bool)]
+    kept = open_rows.loc[open_rows["value"].abs().sort_values(ascending=False).index[:limit]].sort_index()
+    return kept, len(rows) - len(kept)
+
+
+def tick(group: str, n: object) -> str:
+    """A row's label: the group and how many users stand behind its number."""
+    return f"{plotly_text(group, limit=34)}  <span style='font-size:0.85em'>{plotly_text(sample(n))}</span>"
+
+
+def gap_figure(rows: pd.DataFrame, styles: dict[str, Style], *, metric: str) -> go.Figure:
+    """One dot per group: how far it lies from the rest, in percentage points.
+
+    Args:
+        rows: audit rows of statistic `gap` of one metric and one attribute, in the order to draw (top first).
+        styles: the look of each group.
+        metric: how the metric is called on the axis, e.g. `NDCG@10`.
+    """
+    rows, _ = shown_rows(rows)
+    drawn = figure(
+        height=rows_height(len(rows)), x_title=f"← worse   {metric}   better →"
+    )
+    places = np.arange(len(rows))[::-1]
+    visible = ~rows["suppressed"].astype(bool).to_numpy()
+    seen = rows[visible]
+    if len(seen):
+        _tolerance_band(drawn, float(seen["tolerance"].max()))
+        _null_band(drawn, seen, places[visible])
+        _dots(drawn, seen, places[visible], styles, metric)
+    for place in places[~visible]:
+        note(drawn, "hidden: fewer than 10 users", x=0, y=place, anchor="center")
+    parity_line(drawn)
+    drawn.update_xaxes(ticksuffix=" pp", nticks=7)
+    labels = [tick(group, n) for group, n in zip(rows["group"], rows["n"], strict=True)]
+    drawn.update_yaxes(tickvals=places, ticktext=labels, range=[-0.7, len(rows) - 0.3], showgrid=False)
+    return drawn
+
+
+def _tolerance_band(drawn: go.Figure, tolerance: float) -> None:
+    drawn.add_vrect(-100 * tolerance, 100 * tolerance, fillcolor=BAND, line_width=0, layer="below")
+    drawn.add_annotation(
+        x=0,
+        y=1,
+        yref="paper",
+        yanchor="bottom",
+        text=f"tolerance ±{100 * tolerance:.1f} pp",
+        showarrow=False,
+        font={"size": 11, "color": "#7A8594"},
+    )
+    drawn.update_layout(margin={"t": 26})
+
+
+def _null_band(drawn: go.Figure, rows: pd.DataFrame, places: np.ndarray) -> None:
+    """A thick grey stroke per row: where 95 % of gaps would fall if the groups did not differ."""
+    x, y = [], []
+    for low, high, place in zip(rows["null_low"], rows["null_high"], places, strict=True):
+        x += [100 * low, 100 * high, None]
+        y += [place, place, None]
+    line = {"color": NULL, "width": 9}
+    drawn.add_scatter(
+        x=x, y=y, mode="lines", line=line, opacity=0.5, hoverinfo="skip", name="if groups did not differ"
+    )
+
+
+def _dots(
+    drawn: go.Figure, rows: pd.DataFrame, places: np.ndarray, styles: dict[str, Style], metric: str
+) -> None:
+    for place, row in zip(places, rows.itertuples(), strict=True):
+        style = styles[row.group]
+        drawn.add_scatter(
+            x=[100 * row.value],
+            y=[place],
+            mode="markers",
+            opacity=FADED if row.small else 1.0,
+            marker={
+                "color": style.colour,
+                "symbol": style.symbol,
+                "size": 12,
+                "line": {"color": OUTLINE, "width": 1},
+            },
+            error_x=whiskers([100 * row.value], [100 * row.low], [100 * row.high]) | {"color": style.colour},
+            name=plotly_text(row.group),
+            hovertemplate=_hover(row, metric),
+        )
+
+
+def _hover(row, metric: str) -> str:
+    lines = [
+        f"<b>{plotly_text(row.group)}</b>",
+        f"{metric} gap {with_interval(row.value, row.low, row.high, row.n, form=points)}",
+        f"{VERDICT_WORDS.get(row.verdict, row.verdict)}",
+    ]
+    if row.small:
+        lines.append("fewer than 30 users: read with care")
+    return "<br>".join(lines) + "<extra></extra>"
+
+
+def mean_figure(
+    rows: pd.DataFrame, styles: dict[str, Style], *, metric: str, overall: float | None
+) -> go.Figure:
+    """One dot per group at its mean, with interval; the dashed line is the mean of all users."""
+    rows, _ = shown_rows(rows)
+    drawn = figure(height=rows_height(len(rows)), x_title=f"{metric}   better →")
+    places = np.arange(len(rows))[::-1]
+    for place, row in zip(places, rows.itertuples(), strict=True):
+        if row.suppressed:
+            continue
+        style = styles[row.group]
+        text = with_interval(row.value, row.low, row.high, row.n, form=score)
+        drawn.add_scatter(
+            x=[row.value],
+            y=[place],
+            mode="markers",
+            opacity=FADED if row.small else 1.0,
+            marker={
+                "color": style.colour,
+                "symbol": style.symbol,
+                "size": 12,
+                "line": {"color": OUTLINE, "width": 1},
+            },
+            error_x=whiskers([row.value], [row.low], [row.high]) | {"color": style.colour},
+            name=plotly_text(row.group),
+            hovertemplate=f"<b>{plotly_text(row.group)}</b><br>{metric} {text}<extra></extra>".replace(
+                "%{", "% {"
+            ),
+        )
+    hidden = rows["suppressed"].astype(bool).to_numpy()
+    centre = float(rows.loc[~hidden, "value"].mean()) if (~hidden).any() else 0.0
+    for place in places[hidden]:
+        note(drawn, "hidden: fewer than 10 users", x=centre, y=place, anchor="center")
+    if overall is not None:
+        drawn.add_vline(overall, line={"color": NULL, "width": 1.5, "dash": "dash"})
+    labels = [tick(group, n) for group, n in zip(rows["group"], rows["n"], strict=True)]
+    drawn.update_yaxes(tickvals=places, ticktext=labels, range=[-0.7, len(rows) - 0.3], showgrid=False)
+    drawn.update_xaxes(nticks=7, rangemode="tozero")
+    return drawn

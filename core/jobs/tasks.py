@@ -1,0 +1,79 @@
+"""What a worker can do: one function per kind of job, from JSON parameters to a JSON result."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from core.jobs.context import JobContext
+from core.progress import Progress, part_of
+from core.schema.settings import DatasetSettings, TrainSettings, settings_from
+from core.store.workspace import Workspace
+
+Task = Callable[[Workspace, Mapping[str, Any], JobContext], dict[str, Any]]
+PREPARE_SHARE = 0.3  # of the time of prepare_and_train
+
+
+def prepare(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
+    """Prepare a source.
+
+    Args:
+        params: `source`; `settings` (DatasetSettings) and `path` (folder of its files), both optional.
+
+    Returns:
+        the id of the `dataset`.
+    """
+    return {"dataset": _prepare(workspace, params, context)}
+
+
+def train(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
+    """Train a recommender; goes on from the checkpoint of an earlier attempt.
+
+    Args:
+        params: `dataset` (id); `settings` (TrainSettings, optional); `name` of the run (optional).
+
+    Returns:
+        the ids of the `dataset` and the `run`.
+    """
+    return {"dataset": params["dataset"], "run": _train(workspace, params, context, context)}
+
+
+def prepare_and_train(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
+    """Prepare a source and train a first recommender on it.
+
+    Args:
+        params: `prepare` and `train`: the parameters of those tasks; `train` needs no dataset.
+
+    Returns:
+        the ids of the `dataset` and the `run`.
+    """
+    dataset = _prepare(workspace, params["prepare"], part_of(context, 0.0, PREPARE_SHARE))
+    asked = {**params.get("train", {}), "dataset": dataset}
+    run = _train(workspace, asked, context, part_of(context, PREPARE_SHARE, 1.0))
+    return {"dataset": dataset, "run": run}
+
+
+TASKS: Mapping[str, Task] = {"prepare": prepare, "train": train, "prepare_and_train": prepare_and_train}
+
+
+def _prepare(workspace: Workspace, params: Mapping[str, Any], progress: Progress) -> str:
+    from core.data.prepare import prepare as prepare_source  # torch and pandas load once there is work
+
+    settings = settings_from(DatasetSettings, params.get("settings", {}))
+    path = Path(params["path"]) if params.get("path") else None
+    return prepare_source(workspace, params["source"], settings, path=path, progress=progress).id
+
+
+def _train(workspace: Workspace, params: Mapping[str, Any], context: JobContext, progress: Progress) -> str:
+    from core.workflow.training import train as train_run
+
+    settings = settings_from(TrainSettings, params.get("settings", {}))
+    run = train_run(
+        workspace,
+        params["dataset"],
+        settings,
+        run_id=f"run-{context.job_id.removeprefix('job-')}",
+        name=params.get("name", ""),
+        progress=progress,
+        scratch=context.scratch,
+    )
+    return run.id

@@ -1,0 +1,1 @@
+"""Torch modules and the simple rules that they must beat."""

@@ -1,0 +1,60 @@
+"""Dense scores and the best k, for one batch of users at a time."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.models.batch import Batch, collate
+from core.models.history import History
+from core.models.recommender import Answer, AttentionRecommender
+from core.models.task import Task
+
+SCORES_AT_ONCE = 8_000_000  # users x items in memory, 32 MB
+USERS_AT_ONCE = 512
+
+
+def scores(answer: Answer, batch: Batch) -> Tensor:
+    """Scores of the whole catalogue at every moment, float32 (N, n_items)."""
+    dense = torch.nn.functional.linear(answer.states, answer.items, answer.bias).float()
+    if answer.repeats is not None:
+        at = (batch.repeats.moments, batch.repeats.items)
+        dense[at] = torch.logaddexp(dense[at], answer.repeats.float())
+    return dense
+
+
+@torch.inference_mode()
+def rank(
+    model: AttentionRecommender,
+    history: History,
+    users: np.ndarray,
+    *,
+    task: Task,
+    k: int,
+    device: torch.device,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """The best k items of each user as of now, a batch of users at a time, batches of like history length.
+
+    Users without history get the most popular items. With `task.exclude_seen` what a user took is left out.
+
+    Yields:
+        users (b,), items int32 (b, k'), scores float32 (b, k'), best first; k' = min(k, n_items). Places that
+        cannot be filled because the rest was seen have score -inf.
+    """
+    model.eval()
+    k = min(k, history.n_items)
+    popular = torch.from_numpy(history.trends.log_counts).to(device)
+    at_once = max(1, min(USERS_AT_ONCE, SCORES_AT_ONCE // max(history.n_items, 1)))
+    order = np.argsort(history.tokens[users], kind="stable")
+    for start in range(0, len(users), at_once):
+        here = np.sort(users[order[start : start + at_once]])
+        moments = history.now(here, at_last_event=task.predict == "next")
+        wanted = model.repeat is not None or task.exclude_seen
+        batch = collate(history, moments, length=model.shape.length, with_repeats=wanted).to(device)
+        dense = scores(model(batch), batch)  # (b, n_items)
+        dense[batch.moment_slots < 0] = popular
+        if task.exclude_seen:
+            dense[batch.repeats.moments, batch.repeats.items] = -torch.inf
+        best = dense.topk(k, dim=1)
+        yield here, best.indices.cpu().numpy().astype(np.int32), best.values.cpu().numpy()

@@ -1,0 +1,1 @@
+"""From a trained model to lists: candidates for everyone, and the top k of each."""

@@ -1,0 +1,1 @@
+"""The contracts: tables, settings and documents."""

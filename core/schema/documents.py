@@ -1,0 +1,134 @@
+"""The documents of the store: datasets, runs and jobs. Each commits the artefacts that it refers to."""
+
+import re
+import secrets
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+ID_PATTERN = re.compile(r"^[a-z][a-z0-9_-]{2,63}$")
+DATASETS, RUNS, JOBS, AUDITS = "datasets", "runs", "jobs", "audits"
+
+
+def new_id(kind: str) -> str:
+    """A fresh server-made id such as `run-k3v9x2m4q7ab`; safe in paths, links and queries."""
+    alphabet = "abcdefghijkmnpqrstuvwxyz23456789"
+    return f"{kind}-{''.join(secrets.choice(alphabet) for _ in range(12))}"
+
+
+def now() -> str:
+    """The present in UTC, ISO 8601 with seconds; documents hold times as text so that every store keeps them alike."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+class Document(BaseModel):
+    """A typed document; `id` is the store's `_id`."""
+
+    model_config = ConfigDict(populate_by_name=True, allow_inf_nan=False, extra="ignore")
+
+    id: str = Field(alias="_id", pattern=ID_PATTERN.pattern)
+
+    def dump(self) -> dict[str, Any]:
+        """The document as the store keeps it."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+class Artefact(BaseModel):
+    """A file under the workspace: path relative to the artefact folder, content hash, size in bytes."""
+
+    path: str
+    sha256: str
+    bytes: int
+
+
+class RuleCount(BaseModel):
+    """What one cleaning rule did: `read` rows looked at, `affected` of them, and what became of those."""
+
+    table: str
+    rule: str
+    action: Literal["dropped", "repaired", "kept"]
+    read: int
+    affected: int
+    note: str
+
+
+class Dataset(Document):
+    """A prepared dataset."""
+
+    name: str
+    source: str
+    settings: dict[str, Any]
+    created_at: str
+    quality: list[RuleCount]
+    counts: dict[str, int]  # users, items, catalogue, events, events per split, baskets, ...
+    period: dict[str, str]  # start, validation_start, test_start, end (ISO dates)
+    attributes: list[str]  # user attributes that can name groups
+    protected: list[str]
+    missing: dict[str, str]  # what the data cannot support -> table and column that it would need
+    tables: dict[str, Artefact]
+    notes: list[str] = []
+
+
+class Epoch(BaseModel):
+    """One pass over the training data."""
+
+    epoch: int
+    loss: float
+    validation_ndcg: float
+    seconds: float
+
+
+class Run(Document):
+    """A trained run with everything that an audit needs."""
+
+    dataset: str
+    name: str
+    settings: dict[str, Any]
+    created_at: str
+    device: str
+    device_reason: str
+    seconds: float
+    sequences_per_second: float
+    history: list[Epoch]
+    metrics: dict[str, dict[str, float]]  # split -> metric@k -> mean over users
+    baselines: dict[str, dict[str, dict[str, float]]]  # split -> baseline -> metric@k -> mean
+    artefacts: dict[
+        str, Artefact
+    ]  # weights, candidates_validation, candidates_test, per_user_validation, ...
+
+
+JobState = Literal["queued", "running", "done", "failed", "cancelled"]
+TERMINAL: frozenset[str] = frozenset({"done", "failed", "cancelled"})
+
+
+class JobProgress(BaseModel):
+    """Where a job stands; `seconds_left` is unknown (None) until there is something to go by."""
+
+    stage: str = "Waiting"
+    fraction: float = 0.0
+    message: str = ""
+    seconds_left: float | None = None
+
+
+class Job(Document):
+    """A piece of long work for a worker process."""
+
+    kind: str
+    params: dict[str, Any]
+    state: JobState = "queued"
+    slot: str = "main"
+    progress: JobProgress = JobProgress()
+    attempt: int = 0  # fencing token: rises with each claim
+    losses: int = 0  # times in a row that its worker was lost before it got further
+    furthest: float = 0.0  # fraction at which the last worker was lost
+    worker: str | None = None
+    heartbeat: str | None = None
+    log: list[str] = []  # last lines
+    error: str | None = None
+    result: dict[str, Any] | None = None
+    cancel_requested: bool = False
+    code_version: str = ""
+    created_at: str
+    started_at: str | None = None
+    finished_at: str | None = None

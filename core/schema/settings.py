@@ -1,0 +1,148 @@
+"""Settings of every part, with default, bounds and meaning. Pages take their ranges and help texts from here."""
+
+from typing import Annotated, Literal
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from core.errors import SettingsError
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+class Settings(BaseModel):
+    """Immutable, closed to unknown names, finite numbers only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class DatasetSettings(Settings):
+    """How a source becomes a prepared dataset."""
+
+    protected: tuple[str, ...] | None = Field(
+        None, description="User attributes that name protected groups; unset: those that the source names"
+    )
+    sample_users: int | None = Field(
+        None, ge=20, description="Take only this many users (chosen by a hash of their id), for a quick look"
+    )
+    minimum_item_users: int = Field(
+        5,
+        ge=1,
+        le=1000,
+        description="An item is recommended only if this many users bought it before the split",
+    )
+    minimum_user_events: int = Field(
+        5, ge=1, le=1000, description="A user is trained on only with this many events before the split"
+    )
+    maximum_quantity: float = Field(
+        50, gt=0, description="Lines with a larger quantity are sold by volume (fuel) and have no unit price"
+    )
+    split: Literal["temporal", "leave_one_out"] = Field(
+        "temporal",
+        description="temporal: the last days of the calendar; leave_one_out: each user's last events",
+    )
+    validation_days: int = Field(28, ge=1, le=730, description="Days before the test window, for tuning")
+    test_days: int = Field(28, ge=1, le=730, description="Last days of the data, for the report only")
+    timezone: str | None = Field(
+        None, description="IANA time zone whose calendar days and weeks count; unset: the one of the source"
+    )
+    currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of all prices")
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_is_known(cls, timezone: str | None) -> str | None:
+        if timezone is not None and timezone not in available_timezones():
+            raise ValueError(f"'{timezone[:40]}' is no time zone; write one such as Europe/Berlin or UTC")
+        return timezone
+
+
+class TrainSettings(Settings):
+    """The recommender and its training."""
+
+    width: int = Field(64, ge=8, le=512, multiple_of=8, description="Size of user and item vectors")
+    layers: int = Field(2, ge=1, le=8, description="Attention blocks")
+    heads: int = Field(2, ge=1, le=8, description="Attention heads; must divide the width")
+    dropout: float = Field(0.2, ge=0, lt=0.9, description="Share of activations dropped while training")
+    history_length: int = Field(256, ge=8, le=2048, description="Last events of a user that the model reads")
+    repeat_term: bool = Field(True, description="Add what the user bought before, by frequency and recency")
+    seen_items: Literal["auto", "keep", "exclude"] = Field(
+        "auto", description="May a list hold what the user had before? auto: as in the training data"
+    )
+    predict: Literal["auto", "window", "next"] = Field(
+        "auto",
+        description="window: all that is bought in the days after a moment; next: the next basket. "
+        "auto: next where baskets hold single items",
+    )
+    horizon_days: int = Field(28, ge=1, le=730, description="Days of the window to predict")
+    epochs: int = Field(8, ge=1, le=1000, description="Passes over the training data at most")
+    patience: int = Field(
+        2, ge=1, le=100, description="Stop after this many epochs without a better validation NDCG"
+    )
+    batch_size: int = Field(64, ge=1, le=4096, description="Users per step")
+    learning_rate: float = Field(2e-3, gt=0, le=1, description="Peak learning rate of AdamW")
+    weight_decay: float = Field(0.01, ge=0, le=1, description="AdamW weight decay")
+    seed: int = Field(7, ge=0, le=2**31 - 1, description="Seed of every random number")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA if there, else CPU")
+
+    @field_validator("heads")
+    @classmethod
+    def _heads_divide_width(cls, heads: int, info) -> int:
+        if info.data.get("width", heads) % heads:
+            raise ValueError("heads must divide width")
+        return heads
+
+
+Attributes = Annotated[tuple[str, ...], Field(min_length=1, max_length=2)]
+
+
+class AuditSettings(Settings):
+    """What an audit compares and when a gap matters."""
+
+    by: tuple[Attributes, ...] = Field(description="Groupings: one attribute, or two crossed")
+    k: int = Field(10, ge=1, le=200, description="Length of the list that a user sees")
+    reference: str | None = Field(
+        None, description="Compare with this group; unset: with everyone else (rest)"
+    )
+    tolerance: float = Field(
+        0.10, gt=0, lt=1, description="A gap matters from this share of the metric's overall mean upwards"
+    )
+    tolerances: dict[str, float] = Field(
+        default_factory=dict,
+        description="Tolerance of single metrics where it differs (ndcg, recall, mrr, coverage)",
+    )
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals")
+    draws: int = Field(1000, ge=100, le=20000, description="Bootstrap draws over users")
+    permutations: int = Field(
+        1000, ge=100, le=20000, description="Permutations of the group labels for the null"
+    )
+    false_discovery_rate: float = Field(0.05, gt=0, lt=0.5, description="Benjamini-Hochberg level")
+    minimum_group: int = Field(10, ge=10, description="Groups with fewer users are hidden")
+    small_group: int = Field(30, ge=10, description="Groups with fewer users are greyed")
+    seed: int = Field(7, ge=0, description="Seed of bootstrap and permutation")
+
+
+def parse_by(text: str) -> tuple[tuple[str, ...], ...]:
+    """Groupings from text: 'age,income' is two of one attribute each, 'age*income' is one of two crossed."""
+    groupings = tuple(
+        tuple(part.strip() for part in word.split("*")) for word in text.split(",") if word.strip()
+    )
+    if not groupings or any(not all(g) or len(g) > 2 or len(set(g)) < len(g) for g in groupings):
+        raise SettingsError(
+            f"'{text}' names no grouping; write age,income or age*income (two crossed at most)"
+        )
+    return groupings
+
+
+def settings_from(kind: type[Settings], values: dict) -> Settings:
+    """Validate settings; a bad one raises SettingsError with one clear line."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"]) or "settings"
+        if first["type"] == "extra_forbidden":
+            raise SettingsError(
+                f"'{name}' is no setting; there are {', '.join(kind.model_fields)}."
+            ) from None
+        raise SettingsError(f"Setting '{name}': {first['msg'].removeprefix('Value error, ')}.") from None

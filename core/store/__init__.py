@@ -1,0 +1,1 @@
+"""The workspace on disk: documents (MongoDB or embedded) and artefacts (Parquet, safetensors, JSON)."""

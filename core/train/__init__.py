@@ -1,0 +1,1 @@
+"""Training: examples, objective, the loop, checkpoints and saved weights."""

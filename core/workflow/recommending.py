@@ -1,0 +1,61 @@
+"""Everyone's list as a file that a shop can serve from."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from core.data.dataset import load, table
+from core.data.files import read_file
+from core.errors import NotFound, SettingsError
+from core.schema.tables import ITEM, ITEM_ID, RANK, SCORE, USER, USER_ID
+from core.store.workspace import Workspace
+from core.workflow.runs import load_run, run_table
+
+MAXIMUM_K = 200
+
+
+def recommend(workspace: Workspace, run_id: str, out: Path, *, k: int = 20, users: Path | None = None) -> int:
+    """Write the top k of every user (or of the users named in a file) to `out`; the number of rows.
+
+    Columns: user_id, item_id (text), rank (int, from 1), score (float, comparable within one user only).
+
+    Raises:
+        SettingsError: k is out of range or `out` is no Parquet path that can be written.
+        NotFound: no such run, or a user of the file is not in its dataset.
+    """
+    if not 1 <= k <= MAXIMUM_K:
+        raise SettingsError(f"k must lie between 1 and {MAXIMUM_K}; it is {k}.")
+    if out.suffix != ".parquet" or not out.parent.is_dir():
+        raise SettingsError(f"--out {out.name}: must end in .parquet and lie in a folder that exists.")
+    run = load_run(workspace, run_id)
+    dataset = load(workspace, run.dataset)
+    lists = run_table(workspace, run, "candidates_test")
+    lists = lists[lists[RANK] <= k]
+    user_ids = table(workspace, dataset, "users", [USER_ID])[USER_ID]
+    item_ids = table(workspace, dataset, "items", [ITEM_ID])[ITEM_ID]
+    if users is not None:
+        lists = lists[lists[USER].isin(_codes(users, user_ids))]
+    written = pd.DataFrame(
+        {
+            USER_ID: user_ids.to_numpy()[lists[USER]],
+            ITEM_ID: item_ids.to_numpy()[lists[ITEM]],
+            RANK: lists[RANK].to_numpy(),
+            SCORE: lists[SCORE].to_numpy(),
+        }
+    )
+    unfinished = out.with_suffix(".parquet.part")
+    written.to_parquet(unfinished, index=False)
+    os.replace(unfinished, out)
+    return len(written)
+
+
+def _codes(path: Path, user_ids: pd.Series) -> pd.Index:
+    """Codes of the users that a file with a column `user_id` names."""
+    wanted = pd.Index(read_file(path, "users")[USER_ID])
+    codes = pd.Index(user_ids).get_indexer(wanted)
+    unknown = wanted[codes < 0]
+    if len(unknown):
+        shown = ", ".join(str(user)[:40] for user in unknown[:5])
+        raise NotFound(f"{path.name}: {len(unknown):,} unknown user ids ({shown}). Nothing was written.")
+    return pd.Index(codes)

@@ -1,0 +1,153 @@
+"""From a prepared dataset to a run: fit, candidates for everyone, accuracy per user beside the baselines."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from core.data.dataset import load, table
+from core.data.inputs import ModelInputs, Positives, model_inputs, positives
+from core.metrics import per_user_metrics
+from core.models.baselines import BASELINES, baseline_candidates
+from core.progress import Progress, part_of, quiet
+from core.recommend.candidates import CANDIDATES, candidates
+from core.recommend.lists import top_k
+from core.schema.documents import RUNS, Artefact, Dataset, Run, now
+from core.schema.settings import TrainSettings
+from core.schema.tables import BASKET, EVENT, ITEM, SPLIT, TIMESTAMP, USER
+from core.store.workspace import Workspace
+from core.train.fit import TrainedModel, fit
+from core.train.weights import save
+
+KS = (5, 10, 20, 50)
+HISTORY_BEFORE = {"validation": "train", "test": "validation"}  # what a list for each split may know
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a recommender is asked on one split: histories up to its start, and what was bought in it."""
+
+    inputs: ModelInputs
+    positives: Positives
+
+
+def questions(workspace: Workspace, dataset: Dataset) -> dict[str, Question]:
+    """The validation and the test question of a dataset; history always ends where the split begins."""
+    events = table(workspace, dataset, "events", [USER, ITEM, BASKET, TIMESTAMP, EVENT, SPLIT])
+    items, users = table(workspace, dataset, "items"), dataset.counts["users"]
+    asked = {}
+    for split, until in HISTORY_BEFORE.items():
+        inputs = model_inputs(events, items, n_users=users, until=until)
+        asked[split] = Question(inputs, positives(events, inputs.n_items, users, split))
+    return asked
+
+
+def accuracy(lists: pd.DataFrame, asked: Question) -> pd.DataFrame:
+    """Ranking metrics of every user with positives; columns `user` and metric@k for k in KS."""
+    ranked = top_k(lists, n_users=asked.inputs.n_users, k=max(KS))
+    return per_user_metrics(ranked, asked.positives.offsets, asked.positives.items, KS).reset_index()
+
+
+def train(
+    workspace: Workspace,
+    dataset_id: str,
+    settings: TrainSettings,
+    *,
+    run_id: str,
+    name: str = "",
+    progress: Progress = quiet,
+    scratch: Path | None = None,
+) -> Run:
+    """Train a recommender and keep everything an audit of it needs.
+
+    Args:
+        run_id: id of the run to commit; repeating a call with the same id repeats its write.
+        scratch: folder for checkpoints; a call that finds one there goes on from it.
+
+    Raises:
+        NotFound: no such dataset. TrainingError: training diverged. Cancelled: `progress` said so.
+    """
+    dataset = load(workspace, dataset_id)
+    progress("Reading", 0.0, dataset.name)
+    asked = questions(workspace, dataset)
+    trained = fit(
+        asked["validation"].inputs,
+        asked["validation"].positives,
+        settings,
+        progress=part_of(progress, 0.02, 0.8),
+        scratch=scratch,
+    )
+    artefacts = {"weights": save(workspace.artefacts, run_id, trained)}
+    metrics: dict[str, dict[str, float]] = {}
+    for (split, question), start in zip(asked.items(), (0.80, 0.86), strict=True):
+        lists = candidates(
+            trained, question.inputs, k=CANDIDATES, progress=part_of(progress, start, start + 0.06)
+        )
+        per_user = accuracy(lists, question)
+        metrics[split] = _means(per_user)
+        artefacts[f"candidates_{split}"] = _write(workspace, run_id, f"candidates_{split}", lists)
+        artefacts[f"per_user_{split}"] = _write(workspace, run_id, f"per_user_{split}", per_user)
+    progress("Comparing with baselines", 0.92, "")
+    compared = _baselines(asked["test"], part_of(progress, 0.92, 0.99))
+    artefacts["baselines_test"] = _write(workspace, run_id, "baselines_test", compared)
+    return _commit(
+        workspace,
+        dataset,
+        trained,
+        run_id=run_id,
+        name=name,
+        metrics=metrics,
+        artefacts=artefacts,
+        compared=compared,
+    )
+
+
+def _baselines(asked: Question, progress: Progress) -> pd.DataFrame:
+    """Per-user metrics of every baseline, stacked; column `baseline` says which."""
+    parts = []
+    for number, name in enumerate(BASELINES):
+        progress("Comparing with baselines", number / len(BASELINES), name)
+        lists = baseline_candidates(name, asked.inputs, k=max(KS))
+        parts.append(accuracy(lists, asked).assign(baseline=name))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _means(per_user: pd.DataFrame) -> dict[str, float]:
+    return {name: float(value) for name, value in per_user.drop(columns=USER).mean().dropna().items()}
+
+
+def _write(workspace: Workspace, run_id: str, name: str, frame: pd.DataFrame) -> Artefact:
+    return workspace.artefacts.write_table(f"runs/{run_id}/{name}.parquet", frame)
+
+
+def _commit(
+    workspace: Workspace,
+    dataset: Dataset,
+    trained: TrainedModel,
+    *,
+    run_id,
+    name,
+    metrics,
+    artefacts,
+    compared,
+) -> Run:
+    means = {
+        baseline: _means(rows.drop(columns="baseline")) for baseline, rows in compared.groupby("baseline")
+    }
+    run = Run(
+        _id=run_id,
+        dataset=dataset.id,
+        name=name or f"{dataset.name}, {trained.settings.epochs} epochs",
+        settings=trained.settings.model_dump(mode="json"),
+        created_at=now(),
+        device=trained.device,
+        device_reason=trained.device_reason,
+        seconds=trained.seconds,
+        sequences_per_second=trained.sequences_per_second,
+        history=trained.history,
+        metrics=metrics,
+        baselines={"test": means},
+        artefacts=artefacts,
+    )
+    workspace.documents.put(RUNS, run.dump())
+    return run

@@ -1,0 +1,1 @@
+"""One file per page: layout and words. A page asks core for numbers and draws them."""

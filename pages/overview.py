@@ -1,0 +1,89 @@
+"""Is anything unequal, for whom, and how sure is that?"""
+
+import streamlit as st
+
+from core.figures import sentences, tables
+from core.figures.accuracy import accuracy_figure
+from core.figures.gaps import gap_figure, shown_rows
+from core.figures.groups import group_styles
+from pages.ui import blocks, cached, links
+from pages.ui.shell import begin_page
+
+view = begin_page("overview")
+if view.run is None:
+    blocks.waiting(
+        "The audit stands here as soon as a first model is trained.", page="data", label="See the data"
+    )
+    st.stop()
+if not view.by:
+    blocks.waiting(
+        "The audit needs groups, and these data name no user attributes.", page="data", label="See why"
+    )
+    st.stop()
+
+audit = cached.audit(view.workspace, view.run.id, by=view.by, k=view.k)
+kinds = [metric.partition("@")[0] for metric in audit.metrics]
+links.restore("metric", kinds, kinds[0])
+blocks.notes()
+metric = f"{st.session_state['metric']}@{view.k}"
+name = sentences.metric_name(metric)
+gaps = tables.select(audit.rows, metric, "gap")
+answer = sentences.verdict_sentence(gaps, by=view.by, metric=name)
+
+with st.container(border=True):
+    st.markdown(f"#### {answer}")
+    st.caption(
+        f"{sentences.basis(view.dataset, view.run)} {audit.users:,} users have test purchases and are judged. "
+        f"{audit.tests:,} comparisons of groups and metrics were corrected for together (Benjamini–Hochberg)."
+    )
+blocks.cards(tables.scorecard(audit.rows, metric))
+
+blocks.section("Who is served better or worse")
+st.segmented_control(
+    "Measured by",
+    kinds,
+    key="metric",
+    format_func=sentences.metric_name,
+    required=True,
+    persist_state="session",
+    help="NDCG rewards early hits, recall counts them, MRR looks at the first, coverage at how much of the catalogue is shown",
+)
+links.publish_choice("metric", st.session_state["metric"], default=kinds[0])
+blocks.chart(
+    gap_figure(gaps, group_styles(gaps["group"].tolist()), metric=name),
+    key="gaps",
+    alt=f"Gap in {name} of each group with its interval. {answer}",
+    reading=(
+        "A dot is how far a group's mean lies from everyone else's, its whisker the 95 % interval. The thick grey "
+        "stroke is where gaps would fall if groups did not differ, the pale band the tolerance. *Unequal* needs the "
+        "whole interval beyond the band, *equal* the whole interval inside it."
+    ),
+)
+left_out = shown_rows(gaps)[1]
+if left_out:
+    st.caption(f"{left_out} more groups are in the table below, or hidden because they are too small.")
+
+blocks.section(
+    "Verdict per group", f"A gap matters from {audit.tolerance} upwards." if audit.tolerance else None
+)
+blocks.table(
+    audit.rows,
+    name=f"audit by {'-'.join(view.by)} at {view.k}",
+    shown=tables.verdict_table(audit.rows, metric),
+)
+for note in audit.notes:
+    st.caption(note)
+
+blocks.section("Is the recommender any good?")
+beside = cached.beside_baselines(view.workspace, view.run.id, metric=f"ndcg@{view.k}")
+st.markdown(sentences.accuracy_sentence(beside, metric=f"NDCG@{view.k}"))
+blocks.chart(
+    accuracy_figure(beside, metric=f"NDCG@{view.k}"),
+    key="accuracy",
+    alt=sentences.accuracy_sentence(beside, metric=f"NDCG@{view.k}"),
+    reading=(
+        "Mean over all test users with the 95 % interval; longer is better. A grocery recommender that cannot beat "
+        "the customer's own most frequent products is not worth serving."
+    ),
+)
+blocks.folded_table(beside.drop(columns="is_model"), name="accuracy beside baselines")

@@ -1,0 +1,39 @@
+"""Retrain: what, how long, did it work, and is it better than before?"""
+
+import streamlit as st
+
+from core.figures import sentences, tables
+from core.figures.accuracy import training_figure
+from pages.ui import blocks, cached, compare, retrain
+from pages.ui.shell import begin_page
+
+view = begin_page("train")
+if view.dataset is None:
+    blocks.waiting("A model can be trained as soon as data are prepared.", page="data", label="See the data")
+    st.stop()
+
+retrain.form(view)
+
+runs = [run for run in view.runs if run.dataset == view.dataset.id]
+blocks.section("Runs on these data", sentences.runs_sentence(runs))
+if not runs:
+    blocks.waiting("The first run appears here when it is trained.")
+    st.stop()
+blocks.table(
+    tables.run_table(runs),
+    name="runs",
+    shown=tables.run_table_shown(runs, cached.accuracies(view.workspace, runs)),
+)
+
+blocks.section("How training went", sentences.training_sentence(view.run or runs[0]))
+blocks.chart(
+    training_figure((view.run or runs[0]).history),
+    key="history",
+    alt=sentences.training_sentence(view.run or runs[0]),
+    reading="The loss should fall; training stops when NDCG@10 on the validation split no longer rises, and the best "
+    "epoch is kept. Neither is the test result.",
+)
+blocks.folded_table(tables.history_table(view.run or runs[0]), name="training history")
+
+compare.show(view, runs)
+blocks.notes()

@@ -1,0 +1,1 @@
+"""Interface code shared by the pages; not pages themselves."""

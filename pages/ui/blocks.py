@@ -1,0 +1,107 @@
+"""The building blocks of pages: answer, chart, how to read it, table with downloads, and the empty and failed states."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from core.figures.export import csv_bytes, parquet_bytes
+from core.figures.layout import CONFIG, themed
+from core.figures.tables import Card
+from core.figures.text import markdown_text, unmarked
+from pages.ui import links
+
+MOST_ROWS = 18  # of a table at once; longer ones scroll
+_NOT_IN_FILE_NAMES = re.compile(r"[^a-z0-9]+")
+
+
+def section(title: str, answer: str | None = None) -> None:
+    """A heading and the sentence that answers it; the sentence is Markdown with escaped data."""
+    st.subheader(title, anchor=False)
+    if answer:
+        st.markdown(answer)
+
+
+def chart(figure: go.Figure, *, key: str, alt: str, reading: str) -> None:
+    """A figure with its description for screen readers and the line that says how to read it."""
+    figure = themed(figure, dark=st.context.theme.type == "dark")
+    st.plotly_chart(figure, key=key, config=CONFIG, alt=unmarked(alt))
+    how_to_read(reading)
+
+
+def cards(found: Sequence[Card]) -> None:
+    """The scorecard: as many cards in a row as fit; each number with what stands beside it."""
+    with st.grid(len(found), min_column_width=165, border=True) as grid:
+        for card in found:
+            with grid.cell():
+                st.metric(card.label, card.value)
+                st.caption(markdown_text(card.note, limit=140))
+
+
+def how_to_read(reading: str) -> None:
+    """The line under a chart."""
+    st.caption(f":material/info: **How to read this.** {reading}")
+
+
+def table(
+    frame: pd.DataFrame, *, name: str, columns: Mapping | None = None, shown: pd.DataFrame | None = None
+) -> None:
+    """A table and its downloads; `shown` is a version for the screen, the files always hold `frame`."""
+    on_screen = frame if shown is None else shown
+    numbers = on_screen.select_dtypes("number").columns
+    config = {column: st.column_config.NumberColumn(format="localized") for column in numbers} | dict(
+        columns or {}
+    )
+    height = "content" if len(on_screen) <= MOST_ROWS else 35 * (MOST_ROWS + 1)
+    st.dataframe(
+        on_screen, hide_index=True, column_config=config, height=height, key=f"table-{name}", alt=name
+    )
+    downloads(frame, name=name)
+
+
+def downloads(frame: pd.DataFrame, *, name: str) -> None:
+    """CSV and Parquet of a table, made when asked for."""
+    stem = "evenhand-" + _NOT_IN_FILE_NAMES.sub("-", name.lower()).strip("-")
+    with st.container(horizontal=True, gap="small"):
+        for label, make, mime in (
+            ("CSV", csv_bytes, "text/csv"),
+            ("Parquet", parquet_bytes, "application/octet-stream"),
+        ):
+            st.download_button(
+                label,
+                lambda make=make: make(frame),
+                file_name=f"{stem}.{label.lower()}",
+                mime=mime,
+                key=f"download-{label}-{name}",
+                on_click="ignore",
+                type="tertiary",
+                icon=":material/download:",
+                help=f"{name} as {label}",
+            )
+
+
+def folded_table(frame: pd.DataFrame, *, name: str, columns: Mapping | None = None) -> None:
+    """The numbers behind a chart, out of the way until wanted."""
+    with st.expander("Numbers and download", icon=":material/table_rows:"):
+        table(frame, name=name, columns=columns)
+
+
+def notes() -> None:
+    """What of the page's link could not be used."""
+    for note in links.notes():
+        st.info(note, icon=":material/link_off:")
+
+
+def waiting(sentence: str, *, page: str | None = None, label: str = "") -> None:
+    """An empty page says what it waits for, and leads to where that is made."""
+    with st.container(border=True):
+        st.markdown(f":material/hourglass_empty: {sentence}")
+        if page:
+            st.page_link(f"pages/{page}.py", label=label, icon=":material/arrow_forward:")
+
+
+def failed(error: Exception) -> None:
+    """An error that a user may meet: its own sentence, calmly, without a traceback."""
+    st.error(markdown_text(str(error), limit=600), icon=":material/error:")

@@ -1,0 +1,52 @@
+"""Two runs side by side: paired by user, over everyone and by group, with the settings that differ."""
+
+import streamlit as st
+
+from core.figures import sentences, tables
+from core.figures.accuracy import comparison_figure
+from core.figures.text import plain
+from core.schema.documents import Run
+from pages.ui import blocks, cached, links
+from pages.ui.shell import View
+
+
+def show(view: View, runs: list[Run]) -> None:
+    """Choose two runs of one dataset and see which serves whom better."""
+    if len(runs) < 2:
+        blocks.section("Compare two runs")
+        blocks.waiting("Train once more, and the two runs are compared here user by user.")
+        return
+    blocks.section("Compare two runs")
+    first, second = _choose({run.id: run for run in runs})
+    found = cached.compare(view.workspace, first.id, second.id, by=view.by, k=view.k)
+    metric = f"ndcg@{view.k}"
+    rows = found.rows[found.rows["metric"] == metric].reset_index(drop=True)
+    answer = sentences.comparison_sentence(rows, metric=sentences.metric_name(metric))
+    st.markdown(answer)
+    blocks.chart(
+        comparison_figure(rows, metric=sentences.metric_name(metric)),
+        key="comparison",
+        alt=answer,
+        reading="Each dot is the mean of B minus A over the same users, its whisker the 95 % interval. Only an interval "
+        f"that leaves out zero shows a difference; {found.tests} comparisons were corrected for together.",
+    )
+    blocks.folded_table(found.rows, name=f"run B minus run A by {'-'.join(view.by) or 'everyone'}")
+    st.markdown(sentences.settings_sentence(first, second))
+    settings = tables.settings_table(first, second)
+    differing = settings[settings["Differs"]].drop(columns="Differs")
+    blocks.table(settings, name="settings of both runs", shown=differing)
+
+
+def _choose(runs: dict[str, Run]) -> tuple[Run, Run]:
+    newest, before = list(runs)[:2]
+    links.restore("first", list(runs), before)
+    left, right = st.columns(2)
+    label = {id: f"{plain(run.name, limit=40)} · {tables.moment(run.created_at)}" for id, run in runs.items()}
+    shared = {"format_func": label.get, "persist_state": "session"}
+    first = left.selectbox("Run A", list(runs), key="first", **shared)
+    others = [id for id in runs if id != first]
+    links.restore("second", others, newest if newest in others else others[0])
+    second = right.selectbox("Run B", others, key="second", **shared)
+    chosen = {"first": first, "second": second}
+    links.publish(chosen if (first, second) != (before, newest) else dict.fromkeys(chosen))
+    return runs[first], runs[second]

@@ -1,0 +1,61 @@
+"""Widgets from settings: range, default and help come from the field, never from a page."""
+
+from typing import Any, Literal, get_args, get_origin
+
+import streamlit as st
+from annotated_types import Ge, Gt, Le, Lt, MultipleOf
+from pydantic.fields import FieldInfo
+
+from core.figures.text import spoken
+from core.schema.settings import Settings
+
+
+def fields(kind: type[Settings], names: tuple[str, ...], *, prefix: str, columns: int = 3) -> dict[str, Any]:
+    """One widget per named field in a grid; the values by field name."""
+    grid = st.grid(columns, min_column_width=170, vertical_alignment="bottom")
+    values = {}
+    for name in names:
+        with grid.cell():
+            values[name] = _widget(name, kind.model_fields[name], key=f"{prefix}-{name}")
+    return values
+
+
+def assign(kind: type[Settings], names: tuple[str, ...], *, prefix: str, given: dict[str, Any]) -> None:
+    """Put values into the widgets' state: what is given, else each field's default."""
+    for name in names:
+        st.session_state[f"{prefix}-{name}"] = given.get(name, kind.model_fields[name].default)
+
+
+def _widget(name: str, field: FieldInfo, *, key: str) -> Any:
+    st.session_state.setdefault(key, field.default)
+    label, shared = spoken(name), {"key": key, "help": field.description}
+    kind = next((part for part in get_args(field.annotation) if part in (int, str)), field.annotation)  # int | None
+    if get_origin(kind) is Literal:
+        return st.selectbox(label, get_args(kind), format_func=spoken, **shared)
+    if kind is bool:
+        return st.toggle(label, **shared)
+    if kind is str:
+        return st.text_input(label, placeholder="as the source has it", **shared) or None
+    if kind is int:
+        low, high, step = (_bound(field, *kinds) for kinds in ((Ge, Gt), (Le, Lt), (MultipleOf,)))
+        empty = {"value": None, "placeholder": "no limit"} if field.default is None else {}
+        return st.number_input(label, min_value=low, max_value=high, step=step or 1, **empty, **shared)
+    return _fraction(label, field, shared)
+
+
+def _fraction(label: str, field: FieldInfo, shared: dict[str, Any]) -> float:
+    """A float; it moves in steps of the default's last digit."""
+    digits = len(f"{field.default:f}".rstrip("0").partition(".")[2])
+    bounds = {"min_value": _bound(field, Ge, Gt), "max_value": _bound(field, Le, Lt)}
+    bounds = {name: None if bound is None else float(bound) for name, bound in bounds.items()}
+    return st.number_input(label, step=10.0**-digits, format=f"%.{max(digits, 1)}f", **bounds, **shared)
+
+
+def _bound(field: FieldInfo, *kinds: type) -> int | float | None:
+    """The field's lower or upper bound, or step; exclusive bounds are left to validation."""
+    attributes = {Ge: "ge", Gt: "gt", Le: "le", Lt: "lt", MultipleOf: "multiple_of"}
+    for mark in field.metadata:
+        for kind in kinds:
+            if isinstance(mark, kind):
+                return getattr(mark, attributes[kind])
+    return None

@@ -1,0 +1,58 @@
+"""The form that trains again: a preset or every setting, with ranges and help from the settings themselves."""
+
+import streamlit as st
+
+from core.errors import SettingsError
+from core.schema.settings import TrainSettings, settings_from
+from pages.ui import blocks, forms, jobs
+from pages.ui.shell import View
+
+PRESETS = {
+    "Quick": {"epochs": 2, "width": 32, "layers": 1, "history_length": 128},
+    "Standard": {},
+    "Thorough": {"epochs": 20, "patience": 4, "width": 96, "history_length": 512},
+}
+FIELDS = tuple(TrainSettings.model_fields)
+PREFIX = "train"
+
+
+def form(view: View) -> None:
+    """Name, preset, settings, and the button."""
+    blocks.section("Train again")
+    st.segmented_control(
+        "Preset",
+        tuple(PRESETS),
+        key="preset",
+        default="Standard",
+        required=True,
+        on_change=_apply_preset,
+        help="Quick looks around, Standard is what the first model uses, Thorough takes several times as long",
+    )
+    with st.form("retrain", enter_to_submit=False):
+        name = st.text_input(
+            "Name of the run", key="train-name", max_chars=60, placeholder="what you will call it"
+        )
+        with st.expander("Settings", icon=":material/tune:"):
+            values = forms.fields(TrainSettings, FIELDS, prefix=PREFIX)
+        asked = st.form_submit_button("Train", type="primary", icon=":material/model_training:")
+    if asked:
+        _start(view, name, values)
+
+
+def _apply_preset() -> None:
+    forms.assign(TrainSettings, FIELDS, prefix=PREFIX, given=PRESETS[st.session_state["preset"]])
+
+
+def _start(view: View, name: str, values: dict) -> None:
+    try:
+        settings = settings_from(TrainSettings, values)
+    except SettingsError as error:
+        blocks.failed(error)
+        return
+    params = {
+        "dataset": view.dataset.id,
+        "settings": settings.model_dump(mode="json"),
+        "name": name.strip() or st.session_state["preset"],
+    }
+    jobs.start(view.workspace, "train", params)
+    st.rerun()

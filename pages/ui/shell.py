@@ -1,0 +1,103 @@
+"""How every page begins: safe to open by its own link, with the view that the link and the sidebar ask for."""
+
+from dataclasses import dataclass, replace
+
+import streamlit as st
+
+from core.figures.sentences import by_words
+from core.figures.text import markdown_text
+from core.schema.documents import Dataset, Run
+from core.store.workspace import Workspace
+from pages.ui import blocks, cached, jobs, links, sidebar
+
+PAGES = {  # file name -> title, icon, what the page answers
+    "overview": ("Overview", ":material/balance:", "What is unequal, for whom, and how sure that is."),
+    "data": ("Data", ":material/database:", "What is loaded, and whether it can support the conclusions."),
+    "train": ("Train", ":material/model_training:", "Train again, watch it, and compare two runs."),
+    "recommendations": (
+        "Recommendations",
+        ":material/format_list_numbered:",
+        "What each group is shown, and one user's list beside that user's own history.",
+    ),
+}
+_ENTERED, _TARGET = "entered", "target"
+
+
+@dataclass(frozen=True)
+class View:
+    """What a page shows, from the link and the sidebar; `busy` while a job is under way."""
+
+    workspace: Workspace
+    datasets: list[Dataset]
+    runs: list[Run]
+    dataset: Dataset | None
+    run: Run | None
+    by: tuple[str, ...]
+    k: int
+    busy: bool = False
+
+
+def navigation_pages() -> list[st.Page]:
+    """The pages of the navigation, in order, and the way from the bare address to the first of them.
+
+    A page that is itself the default has no address of its own: Streamlit would call its link unknown.
+    """
+    named = [
+        st.Page(f"pages/{name}.py", title=title, icon=icon, help=about)
+        for name, (title, icon, about) in PAGES.items()
+    ]
+    return [st.Page(_home, default=True, visibility="hidden"), *named]
+
+
+def _home() -> None:
+    st.switch_page(f"pages/{next(iter(PAGES))}.py", query_params=_parameters())
+
+
+def _parameters() -> dict[str, list[str]]:
+    return {name: st.query_params.get_all(name) for name in st.query_params}
+
+
+def enter() -> None:
+    """The entry script has run in this session: go on to the page that a deep link asked for before that."""
+    st.session_state[_ENTERED] = True
+    if target := st.session_state.pop(_TARGET, None):
+        name, parameters = target
+        st.switch_page(f"pages/{name}.py", query_params=parameters)
+
+
+def begin_page(name: str) -> View:
+    """The first call of every page: title, filters, running job.
+
+    In a fresh server process Streamlit runs `pages/x.py` without the entry script for the first deep link. Such a
+    visit goes through the entry script first and comes back with its link intact.
+    """
+    if not st.session_state.get(_ENTERED):
+        st.session_state[_TARGET] = name, _parameters()
+        st.switch_page("app.py", query_params=_parameters())
+    workspace = cached.workspace()
+    jobs.start_first(workspace)
+    view = _view(workspace)
+    title, _, about = PAGES[name]
+    st.title(title, anchor=False)
+    st.caption(about if view.dataset is None else _subtitle(view))
+    blocks.notes()
+    return replace(view, busy=jobs.watch(workspace, curve=name == "train"))
+
+
+def _view(workspace: Workspace) -> View:
+    datasets, runs = cached.datasets(workspace), cached.runs(workspace)
+    with st.sidebar:
+        dataset, run = sidebar.choose_data(datasets, runs)
+        by = sidebar.choose_groups(dataset.attributes, dataset.protected) if dataset else ()
+        k = sidebar.choose_k() if dataset else 10
+    if dataset:
+        links.publish({"run": (run or dataset).id, "by": "*".join(by) or None, "k": str(k)})
+    return View(workspace, datasets, runs, dataset, run, by, k)
+
+
+def _subtitle(view: View) -> str:
+    parts = [markdown_text(view.dataset.name)]
+    parts.append(f"run {markdown_text(view.run.name)}" if view.run else "no model yet")
+    if view.by:
+        parts.append(f"groups by {by_words(view.by)}")
+    return " · ".join([*parts, f"top {view.k}"])

@@ -1,0 +1,76 @@
+"""What one group, or two side by side, are shown."""
+
+import pandas as pd
+import streamlit as st
+
+from core.figures import sentences, tables
+from core.figures.groups import group_styles
+from core.figures.shares import share_figure
+from core.figures.text import plain, spoken
+from core.workflow.showing import REPEAT
+from pages.ui import blocks, cached, links
+from pages.ui.shell import View
+
+NOBODY = ""
+
+
+def show(view: View) -> None:
+    """Groups, what their lists are made of, and how much of it they bought before."""
+    shown = cached.shown_to_groups(view.workspace, view.run.id, by=view.by, k=view.k)
+    visible = [group for group in shown.groups if group not in shown.hidden]
+    if not visible:
+        blocks.waiting("Every group of this grouping has fewer than 10 users, so nothing can be shown.")
+        return
+    groups = _choose_groups(visible)
+    rows = shown.rows[shown.rows["group"].isin(groups)]
+    blocks.section(
+        "What they are shown", sentences.repeat_sentence(rows[rows["dimension"] == REPEAT], k=view.k)
+    )
+    blocks.cards(tables.repeat_cards(rows[rows["dimension"] == REPEAT]))
+    _mix(view, rows, groups, group_styles(shown.groups))
+    if shown.hidden:
+        st.caption(
+            f"{len(shown.hidden)} groups are hidden: too few users, or needed to keep a small group hidden."
+        )
+
+
+def _choose_groups(visible: list[str]) -> list[str]:
+    links.restore("a", visible, visible[0])
+    left, right = st.columns(2)
+    first = left.selectbox("Group", visible, key="a", format_func=plain, persist_state="session")
+    others = [NOBODY, *(group for group in visible if group != first)]
+    links.restore("b", others, others[1] if len(others) > 1 else NOBODY)
+    second = right.selectbox(
+        "beside",
+        others,
+        key="b",
+        format_func=lambda group: plain(group) if group else "no other group",
+        persist_state="session",
+    )
+    links.publish({"a": first, "b": second} if (first, second) != tuple(visible[:2]) else {"a": None, "b": None})
+    return [group for group in (first, second) if group]
+
+
+def _mix(view: View, rows: pd.DataFrame, groups: list[str], styles: dict) -> None:
+    dimensions = [name for name in dict.fromkeys(rows["dimension"]) if name != REPEAT]
+    if not dimensions:
+        st.caption("The items have no category, brand or price to divide the lists by.")
+        return
+    links.restore("of", dimensions, dimensions[0])
+    of = st.segmented_control(
+        "Divided by", dimensions, key="of", format_func=spoken, required=True, persist_state="session"
+    )
+    links.publish_choice("of", of, default=dimensions[0])
+    chosen = rows[rows["dimension"] == of]
+    chosen = chosen.sort_values("group", key=lambda names: names.map(groups.index), kind="stable")
+    list_name = f"top {view.k} list"
+    answer = sentences.mix_sentence(chosen, of=list_name)
+    st.markdown(answer)
+    blocks.chart(
+        share_figure(chosen, styles, of=list_name),
+        key=f"mix-{of}",
+        alt=f"Share of the {list_name} by {spoken(of).lower()}. {answer}",
+        reading="A bar is the mean share of a user's list in that group, its whisker the 95 % interval over users. "
+        "Shares say what is shown, not whether it was wanted.",
+    )
+    blocks.folded_table(rows, name=f"lists by {'-'.join(view.by)} at {view.k}")

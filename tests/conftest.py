@@ -1,0 +1,50 @@
+"""What all tests share: a fresh workspace, and one prepared slice of real data."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from hypothesis import settings
+
+from core.data.prepare import prepare
+from core.schema.documents import Dataset
+from core.schema.settings import DatasetSettings
+from core.store.workspace import Workspace
+
+settings.register_profile("quick", max_examples=40, deadline=None)
+settings.load_profile("quick")
+
+SLICE = DatasetSettings(sample_users=300)
+
+
+class Slice(NamedTuple):
+    """A prepared dataset of 300 real households and the workspace that it lies in."""
+
+    workspace: Workspace
+    dataset: Dataset
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    """An empty workspace."""
+    fresh = Workspace.open(tmp_path / "workspace", f"sqlite:///{tmp_path}/workspace/evenhand.db")
+    yield fresh
+    fresh.close()
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slice]:
+    """300 households of the Complete Journey, prepared once for all tests; read it, do not write to it."""
+    base = tmp_path_factory.getbasetemp()
+    base = (
+        base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    )  # the workers of one run share one slice
+    with (base / "slice.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        shared = Workspace.open(base / "slice", f"sqlite:///{base}/slice/evenhand.db")
+        dataset = prepare(shared, "complete_journey", SLICE)
+    yield Slice(shared, dataset)
+    shared.close()

@@ -1,0 +1,158 @@
+"""Histories, positives, attributes, recency and frequency, each recomputed the slow way."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.data.inputs import model_inputs, positives, recency_frequency
+from core.schema.tables import UNKNOWN
+
+N_USERS = 6
+START = pd.Timestamp("2024-03-01")
+KINDS = ["purchase", "view"]
+
+
+def shop(rows: list[tuple[int, int, int, int, str, int]]) -> pd.DataFrame:
+    """Prepared events from (user, item, basket, hours, event, split)."""
+    events = pd.DataFrame(rows, columns=["user", "item", "basket", "hours", "event", "split"])
+    events["timestamp"] = (START + pd.to_timedelta(events.pop("hours"), unit="h")).astype("datetime64[us]")
+    events["event"] = pd.Categorical(events["event"], categories=KINDS)
+    codes = {"user": "int32", "item": "int32", "basket": "int32", "split": "int8"}
+    return events.astype(codes).sort_values(["user", "timestamp", "basket"], ignore_index=True)
+
+
+def item_table(n_catalogue: int = 4, n_items: int = 6) -> pd.DataFrame:
+    bands = pd.Categorical(["low", "high"] * 3, categories=["low", "high"], ordered=True)
+    return pd.DataFrame(
+        {
+            "item_id": [f"i{code}" for code in range(n_items)],
+            "title": ["x"] * n_items,
+            "category": pd.Categorical(["b", UNKNOWN, "a", "b", "only outside", None][:n_items]),
+            "price_band": bands[:n_items],
+            "popularity_band": pd.Categorical(["head"] * n_items),
+            "list_price": np.arange(n_items, dtype=float),
+            "in_catalogue": np.arange(n_items) < n_catalogue,
+        }
+    )
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.integers(0, N_USERS - 1),
+        st.integers(0, 5),
+        st.integers(0, 3),
+        st.integers(0, 99),
+        st.sampled_from(KINDS),
+    ),
+    max_size=60,
+)
+
+
+def with_time_split(rows) -> pd.DataFrame:
+    return shop([(*row, 0 if row[3] < 50 else 1 if row[3] < 75 else 2) for row in rows])
+
+
+@pytest.mark.parametrize("until", ["train", "validation"])
+@given(rows=ROWS)
+def test_history_is_each_users_catalogue_events_of_the_window_in_time_order(rows, until):
+    events = with_time_split(rows)
+    inputs = model_inputs(events, item_table(), n_users=N_USERS, until=until)
+    history = inputs.history
+    assert history.offsets[0] == 0
+    assert history.offsets[-1] == len(history.items)
+    for user in range(N_USERS):
+        window = slice(history.offsets[user], history.offsets[user + 1])
+        limit = {"train": 0, "validation": 1}[until]
+        expected = events[(events["user"] == user) & (events["split"] <= limit) & (events["item"] < 4)]
+        assert history.items[window].tolist() == expected["item"].tolist()
+        assert history.baskets[window].tolist() == expected["basket"].tolist()
+        assert history.times[window].tolist() == [int(t.timestamp()) for t in expected["timestamp"]]
+        assert history.events[window].tolist() == [KINDS.index(kind) for kind in expected["event"]]
+    assert np.all(history.times < inputs.at)
+
+
+@given(rows=ROWS)
+def test_the_future_changes_nothing_but_the_moment(rows):
+    events = with_time_split(rows)
+    later = events.assign(item=np.where(events["split"] > 0, 0, events["item"]).astype("int32"))
+    one = model_inputs(events, item_table(), n_users=N_USERS, until="train")
+    other = model_inputs(later, item_table(), n_users=N_USERS, until="train")
+    assert one.at == other.at
+    for field in ("offsets", "items", "times", "baskets", "events"):
+        np.testing.assert_array_equal(getattr(one.history, field), getattr(other.history, field))
+
+
+@given(rows=ROWS, split=st.sampled_from(["validation", "test"]))
+def test_positives_are_the_distinct_purchased_catalogue_items(rows, split):
+    events = with_time_split(rows)
+    answers = positives(events, 4, N_USERS, split)
+    chosen = events[(events["split"] == {"validation": 1, "test": 2}[split]) & (events["item"] < 4)]
+    if (events["event"] == "purchase").any():
+        chosen = chosen[chosen["event"] == "purchase"]
+    for user in range(N_USERS):
+        mine = answers.items[answers.offsets[user] : answers.offsets[user + 1]]
+        assert mine.tolist() == sorted(set(chosen.loc[chosen["user"] == user, "item"]))
+    assert answers.offsets[-1] == len(answers.items)
+
+
+@given(rows=ROWS)
+def test_recency_and_frequency_agree_with_a_groupby(rows):
+    inputs = model_inputs(with_time_split(rows), item_table(), n_users=N_USERS, until="validation")
+    history = inputs.history
+    found = recency_frequency(history, inputs.at)
+    slow = pd.DataFrame(
+        {"user": history.users, "item": history.items, "basket": history.baskets, "time": history.times}
+    ).groupby(["user", "item"], as_index=False)
+    slow = slow.agg(
+        count=("time", "size"), baskets=("basket", "nunique"), last=("time", "max"), first=("time", "min")
+    )
+    assert found[["user", "item", "count", "baskets"]].to_numpy().tolist() == (
+        slow[["user", "item", "count", "baskets"]].to_numpy().tolist()
+    )
+    np.testing.assert_allclose(found["days_since_last"], (inputs.at - slow["last"]) / 86_400, rtol=1e-5)
+    np.testing.assert_allclose(found["days_since_first"], (inputs.at - slow["first"]) / 86_400, rtol=1e-5)
+    assert (found["days_since_last"] > 0).all()
+
+
+def test_a_basket_interleaved_with_another_counts_once():
+    rows = [(0, 1, 7, 0, "purchase", 0), (0, 1, 8, 1, "purchase", 0), (0, 1, 7, 2, "purchase", 0)]
+    inputs = model_inputs(shop(rows), item_table(), n_users=1, until="train")
+    assert recency_frequency(inputs.history, inputs.at)[["count", "baskets"]].to_numpy().tolist() == [[3, 2]]
+
+
+def test_the_moment_is_the_first_later_event_or_just_after_overlapping_histories():
+    temporal = [(0, 1, 0, 0, "purchase", 0), (0, 1, 1, 9, "purchase", 1), (1, 1, 2, 8, "purchase", 1)]
+    overlapping = [(0, 1, 0, 20, "purchase", 0), (1, 1, 1, 9, "purchase", 1)]
+    seconds = int(START.timestamp())
+    assert model_inputs(shop(temporal), item_table(), n_users=2, until="train").at == seconds + 8 * 3600
+    assert (
+        model_inputs(shop(overlapping), item_table(), n_users=2, until="train").at == seconds + 20 * 3600 + 1
+    )
+
+
+def test_unknown_attributes_are_zero_and_codes_are_dense_over_the_catalogue():
+    inputs = model_inputs(shop([]), item_table(), n_users=1, until="train")
+    assert set(inputs.item_attributes) == {"category", "price_band"}
+    assert inputs.item_attributes["category"].tolist() == [2, 0, 1, 2]
+    assert inputs.item_attributes["price_band"].tolist() == [1, 2, 1, 2]
+    assert inputs.item_prices.tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert inputs.n_items == 4
+
+
+def test_a_shop_without_prices_has_none():
+    items = item_table().drop(columns="list_price")
+    assert model_inputs(shop([]), items, n_users=1, until="train").item_prices is None
+
+
+def test_data_with_views_alone_take_every_event_as_an_answer():
+    answers = positives(shop([(0, 1, 0, 0, "view", 2), (0, 5, 0, 0, "view", 2)]), 4, 2, "test")
+    assert answers.offsets.tolist() == [0, 1, 1]
+    assert answers.items.tolist() == [1]
+
+
+def test_events_out_of_user_order_are_refused():
+    events = shop([(0, 1, 0, 0, "purchase", 0), (1, 1, 0, 0, "purchase", 0)]).iloc[::-1]
+    with pytest.raises(ValueError, match="sorted by user"):
+        model_inputs(events, item_table(), n_users=2, until="train")

@@ -1,0 +1,59 @@
+import pandas as pd
+import pytest
+from tests.core.figures.rows import EVIL, audit_rows
+
+from core.figures import sentences
+from core.figures.tables import select
+
+
+@pytest.fixture
+def gaps():
+    return select(audit_rows(), "ndcg@10", "gap")
+
+
+def told(gaps, by=("age",)):
+    return sentences.verdict_sentence(gaps, by=by, metric="NDCG@10").replace("\\", "")
+
+
+def test_the_worst_unequal_group_comes_first_with_interval_and_n(gaps):
+    assert told(gaps) == (
+        "**NDCG@10 is unequal by age.** Users in 19-24 are served worse than everyone else: "
+        "−8.0 pp [−12.0 pp, −4.0 pp] · n=40."
+    )
+
+
+def test_without_an_unequal_group_open_ones_are_named_never_called_equal(gaps):
+    text = told(gaps[gaps["verdict"] != "unequal"])
+    assert text.startswith("**There is not enough data")
+    assert "about 780 more users would decide it" in text
+
+
+def test_all_equal_is_said_with_the_largest_gap(gaps):
+    text = told(gaps[gaps["verdict"] == "equal_within_tolerance"])
+    assert text.startswith("**NDCG@10 is equal within tolerance for all 2 groups")
+    assert "+1.0 pp" in text
+
+
+def test_with_hidden_groups_only_nothing_is_claimed(gaps):
+    assert told(gaps[gaps["suppressed"]]).startswith("No group by age has enough users")
+
+
+def test_users_of_unknown_age_are_called_that(gaps):
+    unequal = gaps[gaps["group"] == "Unknown"].assign(verdict="unequal", value=-0.3)
+    assert "Users of unknown age are served worse" in told(unequal)
+
+
+def test_names_from_the_data_are_escaped(gaps):
+    text = sentences.verdict_sentence(
+        gaps[gaps["group"] == EVIL].assign(verdict="unequal"), by=("age",), metric="NDCG@10"
+    )
+    assert "\\<img" in text
+    assert "](" not in text
+
+
+def test_the_mix_of_two_groups_names_what_differs_most():
+    shares = [("a", "Milk", 0.5), ("a", "Beer", 0.1), ("b", "Milk", 0.45), ("b", "Beer", 0.3)]
+    rows = pd.DataFrame(shares, columns=["group", "value_name", "value"])
+    assert sentences.mix_sentence(rows, of="top 10 list") == (
+        "The lists differ most in **Beer**: 10.0 % for a, 30.0 % for b."
+    )

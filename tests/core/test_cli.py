@@ -1,0 +1,194 @@
+"""The command line, as scripts see it: JSON in the published shape, exit codes, one clear line for bad input."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from core.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
+AUDIT_FIELDS = {
+    "group",
+    "metric",
+    "value",
+    "low",
+    "high",
+    "n",
+    "p_value",
+    "p_adjusted",
+    "verdict",
+    "reference",
+    "suppressed",
+}
+VERDICTS = {"unequal", "equal_within_tolerance", "not_enough_data", None}
+
+
+def run_json(workspace: Path, capsys, *arguments: str) -> dict:
+    """Run one command in this process; its JSON answer."""
+    capsys.readouterr()
+    status = main(["--workspace", str(workspace), *arguments, "--json"])
+    out, err = capsys.readouterr()
+    assert status == 0, err
+    return json.loads(out)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("cli")
+
+
+@pytest.fixture(scope="module")
+def trained_run(folder) -> tuple[str, str]:
+    """Prepare and train through the real command in processes of their own; (dataset, run)."""
+
+    def command(*arguments: str) -> dict:
+        done = subprocess.run(
+            [sys.executable, "-m", "core", "--workspace", str(folder), *arguments, "--json"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            env=os.environ | {"OMP_NUM_THREADS": "2"},
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "Traceback" not in done.stderr
+        return json.loads(done.stdout)
+
+    prepared = command(
+        "prepare", "complete_journey", "--protected", "age,income", "--set", "sample_users=200"
+    )
+    assert set(prepared) == {"dataset", "quality"}
+    assert {"table", "rule", "action", "read", "affected"} <= set(prepared["quality"][0])
+    trained = command(
+        "train", prepared["dataset"], "--set", "epochs=1", "--set", "width=16", "--device", "cpu"
+    )
+    assert set(trained) == {"run", "device", "seconds"}
+    assert trained["device"] == "cpu"
+    return prepared["dataset"], trained["run"]
+
+
+def test_evaluate_gives_intervals_and_the_three_baselines(folder, trained_run, capsys):
+    answer = run_json(folder, capsys, "evaluate", trained_run[1], "--baselines")
+    assert answer["run"] == trained_run[1]
+    assert answer["split"] == "test"
+    assert {"ndcg@10", "recall@10", "mrr@10", "coverage@10"} <= set(answer["metrics"])
+    for interval in answer["metrics"].values():
+        assert 0 <= interval["low"] <= interval["value"] <= interval["high"] <= 1
+    assert set(answer["baselines"]) == {"popularity", "p_topfreq", "item_knn"}
+    assert answer["baselines"]["p_topfreq"]["ndcg@10"] > answer["baselines"]["popularity"]["ndcg@10"] > 0
+
+
+def test_audit_gives_the_published_shape(folder, trained_run, capsys):
+    answer = run_json(folder, capsys, "audit", trained_run[1], "--by", "age,income")
+    assert {"users", "exposure", "pricing", "service"} <= set(answer)
+    rows = answer["users"]
+    assert {row["attribute"] for row in rows} == {"age", "income"}
+    for row in rows:
+        assert set(row) >= AUDIT_FIELDS
+        assert row["verdict"] in VERDICTS
+        if row["suppressed"]:
+            assert row["value"] is row["low"] is row["high"] is row["p_value"] is None
+    gaps = [row for row in rows if row["metric"] == "ndcg@10_gap" and not row["suppressed"]]
+    assert gaps
+    assert all(row["null_low"] <= 0 <= row["null_high"] for row in gaps)
+    assert all(row["low"] <= row["value"] <= row["high"] for row in gaps)
+
+
+def test_crossed_audit_names_both_attributes(folder, trained_run, capsys):
+    rows = run_json(folder, capsys, "audit", trained_run[1], "--by", "age*income")["users"]
+    assert any("×" in row["group"] for row in rows)
+
+
+def test_human_readable_audit_says_what_is_unequal_and_for_how_many_tests(folder, trained_run, capsys):
+    assert main(["--workspace", str(folder), "audit", trained_run[1], "--by", "age"]) == 0
+    text = capsys.readouterr().out
+    assert "ndcg@10" in text
+    assert "corrected" in text
+
+
+def test_a_list_length_that_was_not_kept_is_computed_on_demand(folder, trained_run, capsys):
+    rows = run_json(folder, capsys, "audit", trained_run[1], "--by", "age", "--k", "11")["users"]
+    assert any(row["metric"] == "ndcg@11" and row["value"] is not None for row in rows)
+
+
+def test_recommend_writes_ranked_lists_with_the_shops_own_ids(folder, trained_run, tmp_path, capsys):
+    out = tmp_path / "lists.parquet"
+    run_json(folder, capsys, "recommend", trained_run[1], "--out", str(out), "--k", "7")
+    lists = pd.read_parquet(out)
+    assert list(lists.columns) == ["user_id", "item_id", "rank", "score"]
+    assert (
+        lists.groupby("user_id")["rank"].apply(list).map(lambda ranks: ranks == [1, 2, 3, 4, 5, 6, 7])
+    ).all()
+    assert not lists.duplicated(["user_id", "item_id"]).any()
+
+
+def test_own_lists_audited_from_a_file_equal_the_audit_of_the_run(folder, trained_run, tmp_path, capsys):
+    dataset, run = trained_run
+    out = tmp_path / "lists.parquet"
+    run_json(folder, capsys, "recommend", run, "--out", str(out), "--k", "10")
+    from_run = run_json(folder, capsys, "audit", run, "--by", "age")
+    from_file = run_json(
+        folder, capsys, "audit", "--dataset", dataset, "--recommendations", str(out), "--by", "age"
+    )
+    assert from_file["users"] == from_run["users"]
+
+
+BAD = [
+    (["train", "ds-nothing"], "ds-nothing"),
+    (["audit", "run-nothing", "--by", "age"], "run-nothing"),
+    (["evaluate", "../../etc/passwd"], "no run"),
+    (["prepare", "nowhere"], "complete_journey"),
+    (["prepare", "tables"], "--path"),
+    (["prepare", "tables", "--path", "/nonexistent/folder"], "folder"),
+    (["prepare", "complete_journey", "--protected", "shoe_size", "--set", "sample_users=200"], "shoe_size"),
+    (["prepare", "complete_journey", "--set", "test_days=0"], "test_days"),
+    (["prepare", "complete_journey", "--set", "test_dayz=3"], "test_dayz"),
+    (["prepare", "complete_journey", "--set", "novalue"], "KEY=VALUE"),
+    (["audit"], "Name a run"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "said"), BAD, ids=[" ".join(arguments)[:40] for arguments, _ in BAD])
+def test_bad_input_is_one_clear_line_and_status_2(folder, capsys, arguments, said):
+    capsys.readouterr()
+    assert main(["--workspace", str(folder), *arguments]) == 2
+    out, err = capsys.readouterr()
+    errors = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert said in errors[0]
+    assert "Traceback" not in err
+    assert out == ""
+
+
+def test_bad_arguments_for_an_existing_run_are_refused(folder, trained_run, tmp_path, capsys):
+    dataset, run = trained_run
+    unknown_user = tmp_path / "users.csv"
+    unknown_user.write_text("user_id\nnobody-of-that-name\n")
+    lists = tmp_path / "lists.csv"
+    lists.write_text("user_id,item_id,rank\nnobody,nothing,1\n")
+    for arguments, said in [
+        (["audit", run, "--by", "shoe_size"], "shoe_size"),
+        (["audit", run, "--by", "age*income*age"], "grouping"),
+        (["audit", run, "--by", "age", "--k", "0"], "'k'"),
+        (["audit", run, "--by", "age", "--k", "201"], "'k'"),
+        (["recommend", run, "--out", str(tmp_path / "x.csv")], ".parquet"),
+        (
+            ["recommend", run, "--out", str(tmp_path / "x.parquet"), "--users", str(unknown_user)],
+            "nobody-of-that-name",
+        ),
+        (["audit", "--dataset", dataset, "--recommendations", str(lists), "--by", "age"], "user_id"),
+        (["train", dataset, "--set", "heads=3"], "heads"),
+        (["train", dataset, "--set", "learning_rate=nan"], "learning_rate"),
+        (["train", dataset, "--config", str(tmp_path / "missing.yaml")], "missing.yaml"),
+    ]:
+        capsys.readouterr()
+        assert main(["--workspace", str(folder), *arguments]) == 2, arguments
+        out, err = capsys.readouterr()
+        assert said in err, (arguments, err)
+        assert out == ""
+    assert not (tmp_path / "x.parquet").exists()
