@@ -5,6 +5,7 @@ Exit status: 0 done, 1 a check failed, 2 bad input (one clear line, no traceback
 
 import argparse
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -32,8 +33,15 @@ def main(arguments: list[str] | None = None) -> int:
         print("interrupted", file=sys.stderr)
         return 130
     if answer is not None:
-        print(json.dumps(answer, allow_nan=False) if options.json else text)
+        _print(json.dumps(answer, allow_nan=False) if options.json else text)
     return 0
+
+
+def _print(text: str) -> None:
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (what is left to flush at exit goes nowhere)
 
 
 def _parser() -> argparse.ArgumentParser:

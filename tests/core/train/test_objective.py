@@ -1,0 +1,107 @@
+"""The fused loss against a plain dense one, in value and gradient."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.models.batch import Repeats
+from core.models.recommender import Answer
+from core.train import objective
+from core.train.objective import Targets, softmax_loss
+
+
+def made_case(seed: int, *, n: int = 9, items: int = 13, width: int = 4, repeats: bool = True):
+    """Random states, items, repeats and targets in float64, gradients wanted."""
+    rng = torch.Generator().manual_seed(seed)
+
+    def random(*size):
+        return torch.randn(*size, generator=rng, dtype=torch.float64, requires_grad=True)
+
+    taken = torch.rand(n, items, generator=rng) < 0.3
+    wanted = torch.rand(n, items, generator=rng) < 0.2
+    wanted[0] = False  # a moment that nothing followed
+    moments, chosen = wanted.nonzero(as_tuple=True)
+    count = wanted.sum(dim=1)
+    weight = (count > 0) / max(int((count > 0).sum()), 1)
+    targets = Targets(moments, chosen, (weight / count.clamp(min=1))[moments], weight, offsets_of(count))
+    entries = taken.nonzero(as_tuple=True)
+    before = Repeats(*entries, torch.zeros(len(entries[0]), 0), offsets_of(taken.sum(dim=1)))
+    habit = random(len(entries[0])) if repeats else None
+    return Answer(random(n, width), random(items, width), random(items), habit), before, targets
+
+
+def offsets_of(count):
+    return torch.cat([torch.zeros(1, dtype=torch.int64), count.cumsum(0)])
+
+
+def dense_loss(answer: Answer, before: Repeats, targets: Targets):
+    logits = answer.states @ answer.items.T + answer.bias
+    if answer.repeats is not None:
+        at = (before.moments, before.items)
+        logits = logits.index_put(at, torch.logaddexp(logits[at], answer.repeats))
+    log_share = logits.log_softmax(dim=1)
+    return -(log_share[targets.moments, targets.items] * targets.weights).sum()
+
+
+def leaves(answer: Answer):
+    return [part for part in (answer.states, answer.items, answer.bias, answer.repeats) if part is not None]
+
+
+@given(st.integers(0, 10_000), st.booleans(), st.integers(1, 80))
+def test_value_and_gradients_agree_with_the_dense_loss_however_it_is_cut(seed, repeats, at_once):
+    answer, before, targets = made_case(seed, repeats=repeats)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(objective, "LOGITS_AT_ONCE", at_once)
+        fused = softmax_loss(answer, before, targets, rng=np.random.default_rng(0))
+    expected = dense_loss(answer, before, targets)
+    torch.testing.assert_close(fused, expected)
+    found = torch.autograd.grad(3 * fused, leaves(answer))
+    for gradient, reference in zip(found, torch.autograd.grad(3 * expected, leaves(answer)), strict=True):
+        torch.testing.assert_close(gradient, reference)
+
+
+def test_gradients_agree_with_finite_differences():
+    answer, before, targets = made_case(1)
+
+    def loss(*parts):
+        return softmax_loss(Answer(*parts), before, targets, rng=np.random.default_rng(0))
+
+    assert torch.autograd.gradcheck(loss, leaves(answer))
+
+
+def test_sampling_everything_is_the_full_softmax(monkeypatch):
+    answer, before, targets = made_case(2)
+    monkeypatch.setattr(objective, "FULL_UP_TO", 5)
+    monkeypatch.setattr(objective, "SAMPLED_ITEMS", 13)
+    sampled = softmax_loss(answer, before, targets, rng=np.random.default_rng(0))
+    torch.testing.assert_close(sampled, dense_loss(answer, before, targets))
+
+
+def test_sampling_some_items_leaves_the_partition_sum_unbiased(monkeypatch):
+    answer, before, targets = made_case(3, items=60, n=4)
+    monkeypatch.setattr(objective, "FULL_UP_TO", 5)
+    monkeypatch.setattr(objective, "SAMPLED_ITEMS", 30)
+    one = Targets(
+        torch.tensor([2]),
+        torch.tensor([5]),
+        torch.ones(1),
+        torch.tensor([0.0, 0, 1, 0]),
+        offsets_of(torch.tensor([0, 0, 1, 0])),
+    )
+    full = dense_loss(answer, before, one).exp()
+    rng = np.random.default_rng(0)
+    drawn = torch.stack([softmax_loss(answer, before, one, rng=rng).exp() for _ in range(600)])
+    error = drawn.std() / len(drawn) ** 0.5
+    assert drawn.std() > 0
+    assert (drawn.mean() - full).abs() < 4 * error
+
+
+def test_extreme_scores_stay_finite():
+    answer, before, targets = made_case(4)
+    far = Answer(answer.states * 1e3, answer.items * 1e3, answer.bias, answer.repeats)
+    loss = softmax_loss(far, before, targets, rng=np.random.default_rng(0))
+    loss.backward()
+    assert loss.isfinite()
+    assert answer.states.grad.isfinite().all()
