@@ -6,16 +6,12 @@ and groups with fewer draws; its time for all draws is extrapolated from those a
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from measure import in_own_process, print_table
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # runs from anywhere, alone
 
 METRICS, GROUPS, DRAWS, CATALOGUE = 8, 6, 1000, 5000
 Shop = tuple[np.ndarray, np.ndarray]

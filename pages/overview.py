@@ -59,9 +59,7 @@ blocks.chart(
         "whole interval beyond the band, *equal* the whole interval inside it."
     ),
 )
-left_out = shown_rows(gaps)[1]
-if left_out:
-    st.caption(f"{left_out} more groups are in the table below, or hidden because they are too small.")
+st.caption(sentences.left_out_sentence(gaps, drawn=len(shown_rows(gaps)[0])))
 
 blocks.section(
     "Verdict per group", f"A gap matters from {audit.tolerance} upwards." if audit.tolerance else None

@@ -25,7 +25,7 @@ def accuracy_figure(rows: pd.DataFrame, *, metric: str) -> go.Figure:
         y=names,
         orientation="h",
         marker={"color": colours, "line": {"color": OUTLINE, "width": 1}},
-        error_x=whiskers(rows["value"], rows["low"], rows["high"]) ,
+        error_x=whiskers(rows["value"], rows["low"], rows["high"]),
         customdata=[[text] for text in texts],
         hovertemplate="%{y}<br>" + metric + " %{customdata[0]}<extra></extra>",
     )
@@ -70,9 +70,7 @@ def comparison_figure(rows: pd.DataFrame, *, metric: str) -> go.Figure:
         rows: columns `group` ("all" is everyone), `difference`, `low`, `high`, `n`, `suppressed`; top first.
         metric: how the metric is called on the axis.
     """
-    drawn = figure(
-        height=rows_height(len(rows)), x_title="← A better   B better →"
-    )
+    drawn = figure(height=rows_height(len(rows)), x_title="← A better   B better →")
     seen = rows[~rows["suppressed"].astype(bool)]
     names = ["everyone" if group == "all" else group for group in rows["group"]]
     labels = [tick(name, n) for name, n in zip(names, rows["n"], strict=True)]

@@ -41,9 +41,7 @@ def gap_figure(rows: pd.DataFrame, styles: dict[str, Style], *, metric: str) -> 
         metric: how the metric is called on the axis, e.g. `NDCG@10`.
     """
     rows, _ = shown_rows(rows)
-    drawn = figure(
-        height=rows_height(len(rows)), x_title=f"← worse   {metric}   better →"
-    )
+    drawn = figure(height=rows_height(len(rows)), x_title=f"← worse   {metric}   better →")
     places = np.arange(len(rows))[::-1]
     visible = ~rows["suppressed"].astype(bool).to_numpy()
     seen = rows[visible]
@@ -69,7 +67,7 @@ def _tolerance_band(drawn: go.Figure, tolerance: float) -> None:
         yanchor="bottom",
         text=f"tolerance ±{100 * tolerance:.1f} pp",
         showarrow=False,
-        font={"size": 11, "color": "#7A8594"},
+        font={"size": 12},
     )
     drawn.update_layout(margin={"t": 26})
 

@@ -6,7 +6,8 @@ ROW = 34  # pixels per labelled row
 BAND = "rgba(128, 140, 155, 0.16)"
 NULL = "rgba(128, 140, 155, 0.55)"
 LINE = "rgba(128, 140, 155, 0.9)"
-INK_ON_LIGHT, INK_ON_DARK = "#1B2430", "#E6EBF2"
+INK_ON_LIGHT, INK_ON_DARK = "#101823", "#E6EBF2"
+WORDS_ON_LIGHT, WORDS_ON_DARK = "#4A5563", "#B5C0CE"
 WHISKER = {"thickness": 1.6, "width": 5}
 
 
@@ -70,14 +71,17 @@ def parity_line(figure: go.Figure, at: float = 0.0, *, axis: str = "x") -> None:
 
 def note(figure: go.Figure, text: str, *, x: float, y, size: int = 12, anchor: str = "left") -> None:
     """A small grey remark in the data's coordinates."""
-    figure.add_annotation(
-        x=x, y=y, text=text, showarrow=False, xanchor=anchor, font={"size": size, "color": "#7A8594"}
-    )
+    figure.add_annotation(x=x, y=y, text=text, showarrow=False, xanchor=anchor, font={"size": size})
 
 
 def themed(drawn: go.Figure, *, dark: bool) -> go.Figure:
-    """Ink that lies over bars and page alike must contrast with both; the rest follows the page's theme by itself."""
-    return drawn.update_traces(error_x_color=INK_ON_DARK if dark else INK_ON_LIGHT, selector={"type": "bar"})
+    """Ink with enough contrast on the page and, for whiskers, on bars as well; backgrounds follow the page's theme."""
+    ink, words = (INK_ON_DARK, WORDS_ON_DARK) if dark else (INK_ON_LIGHT, WORDS_ON_LIGHT)
+    drawn.update_traces(error_x_color=ink, selector={"type": "bar"})
+    for update in (drawn.update_xaxes, drawn.update_yaxes):
+        update(tickfont_color=words, title_font_color=words)
+    drawn.update_layout(legend_font_color=words)
+    return drawn.update_annotations(font_color=words)
 
 
 # What st.plotly_chart passes to the browser: no floating tool bar over the picture, downloads stand below it.

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from core.figures.numbers import count, duration, points, ratio, sample, score, share, with_interval
+from core.figures.groups import CROSS
+from core.figures.numbers import count, duration, points, ratio, score, share, with_interval
 from core.figures.text import markdown_text, spoken
 from core.schema.documents import Dataset, RuleCount, Run
 from core.schema.tables import UNKNOWN
@@ -62,7 +63,8 @@ def _unequal(unequal: pd.DataFrame, n_groups: int, *, by: Sequence[str], metric:
 
 
 def _users_of(group: str, by: Sequence[str]) -> str:
-    return f"Users of unknown {by_words(by)}" if group == UNKNOWN else f"Users in {markdown_text(group)}"
+    unknown = set(group.split(CROSS)) == {UNKNOWN}
+    return f"Users of unknown {by_words(by)}" if unknown else f"Users in {markdown_text(group)}"
 
 
 def _against(row: pd.Series) -> str:
@@ -135,6 +137,14 @@ def hidden_sentence(hidden: int) -> str:
         return ""
     verb = "is" if hidden == 1 else "are"
     return f"{_plural(hidden, 'group')} {verb} hidden: fewer than 10 users, or needed to keep such a group hidden."
+
+
+def left_out_sentence(rows: pd.DataFrame, *, drawn: int) -> str:
+    """Which groups a figure does not draw: hidden ones, and those beyond its number of rows."""
+    hidden = int(rows["suppressed"].sum())
+    beyond = max(len(rows) - hidden - drawn, 0)
+    more = f"{_plural(beyond, 'more group')} with smaller gaps {'is' if beyond == 1 else 'are'} in the table. "
+    return (more if beyond else "") + hidden_sentence(hidden)
 
 
 def mix_sentence(rows: pd.DataFrame, *, of: str) -> str:

@@ -8,6 +8,7 @@ import pandas as pd
 from core.figures.numbers import (
     count,
     duration,
+    interval,
     moment,
     p_value,
     points,
@@ -27,6 +28,7 @@ VERDICTS = {
     "equal_within_tolerance": "● equal within tolerance",
     "not_enough_data": "○ not enough data",
 }
+MOST_LINES = 12  # groups, up to which hidden ones are listed as well
 SUFFIXES = {"mean": "", "gap": "_gap", "ratio": "_ratio", "max_min": "_max_min"}
 
 
@@ -119,44 +121,44 @@ def _verdicts(gaps: pd.DataFrame) -> Card:
 
 
 def _beside(row, form, *, n: bool = True) -> str:
-    low, high, size = (
-        row[name] if isinstance(row, pd.Series) else getattr(row, name) for name in ("low", "high", "n")
-    )
-    text = with_interval(0.0, low, high, size if n else None, form=form)
-    return text.removeprefix(form(0.0)).strip(" ·").replace("] · ", "] · ")
+    """`[0.381, 0.443] · n=1,204`, from an audit row as Series or tuple."""
+    low, high, size = row[["low", "high", "n"]] if isinstance(row, pd.Series) else (row.low, row.high, row.n)
+    parts = (interval(low, high, form=form), sample(size) if n else "")
+    return " · ".join(part for part in parts if part)
 
 
 def verdict_table(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """One line per group for the screen: value, gap, corrected p-value and verdict; all as text but the order."""
+    """One line per group for the screen: value, gap, corrected p-value and verdict as text; hidden groups last."""
     means = select(rows, metric, "mean").set_index("group")
-    lines = []
-    for gap in select(rows, metric, "gap").itertuples():
-        mean = means.loc[gap.group] if gap.group in means.index else None
-        hidden = bool(gap.suppressed)
-        lines.append(
-            {
-                "Group": plain(gap.group),
-                "Users": sample(gap.n).removeprefix("n=").removeprefix("n"),
-                metric_name(metric): "hidden" if hidden or mean is None else _value(mean),
-                "Gap": "hidden" if hidden else with_interval(gap.value, gap.low, gap.high, form=points),
-                "p, corrected": "" if hidden else p_value(gap.p_adjusted),
-                "Verdict": "hidden: too few users"
-                if hidden
-                else VERDICTS.get(gap.verdict, plain(gap.verdict)),
-                "Users to decide it": "" if hidden else _more(gap.more_users),
-            }
-        )
+    gaps = select(rows, metric, "gap")
+    judged, hidden = gaps[~gaps["suppressed"]], gaps[gaps["suppressed"]]
+    lines = [_judged_line(gap, means.loc[gap.group], metric) for gap in judged.itertuples()]
+    if len(gaps) <= MOST_LINES:
+        lines += [_hidden_line(group, metric) for group in hidden["group"]]
     return pd.DataFrame(lines)
+
+
+def _judged_line(gap, mean: pd.Series, metric: str) -> dict[str, str]:
+    return {
+        "Group": plain(gap.group),
+        "Users": count(gap.n),
+        metric_name(metric): with_interval(mean["value"], mean["low"], mean["high"]),
+        "Gap": with_interval(gap.value, gap.low, gap.high, form=points),
+        "p, corrected": p_value(gap.p_adjusted),
+        "Verdict": VERDICTS.get(gap.verdict, plain(gap.verdict)),
+        "Users to decide it": _more(gap.more_users),
+    }
+
+
+def _hidden_line(group: str, metric: str) -> dict[str, str]:
+    told = dict.fromkeys(("Users", metric_name(metric), "Gap"), "hidden")
+    return {"Group": plain(group)} | told | {"p, corrected": "", "Verdict": "", "Users to decide it": ""}
 
 
 def _more(users) -> str:
     if pd.isna(users) or users <= 0:
         return ""
     return "no number would" if users >= NO_NUMBER else f"about {count(users)} more"
-
-
-def _value(row: pd.Series) -> str:
-    return with_interval(row["value"], row["low"], row["high"], form=score)
 
 
 def quality_table(rules: Sequence[RuleCount]) -> pd.DataFrame:
@@ -270,9 +272,18 @@ def history_table(run: Run) -> pd.DataFrame:
 def settings_table(first: Run, second: Run) -> pd.DataFrame:
     """Every setting of two runs side by side, those that differ first."""
     names = sorted(first.settings.keys() | second.settings.keys())
-    rows = [{"Setting": spoken(name), "Run A": str(first.settings.get(name, "–")), "Run B": str(second.settings.get(name, "–"))} for name in names]
-    return pd.DataFrame(rows).assign(Differs=lambda table: table["Run A"] != table["Run B"]).sort_values(
-        ["Differs", "Setting"], ascending=[False, True], ignore_index=True
+    rows = [
+        {
+            "Setting": spoken(name),
+            "Run A": str(first.settings.get(name, "–")),
+            "Run B": str(second.settings.get(name, "–")),
+        }
+        for name in names
+    ]
+    return (
+        pd.DataFrame(rows)
+        .assign(Differs=lambda table: table["Run A"] != table["Run B"])
+        .sort_values(["Differs", "Setting"], ascending=[False, True], ignore_index=True)
     )
 
 

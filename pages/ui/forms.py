@@ -29,7 +29,9 @@ def assign(kind: type[Settings], names: tuple[str, ...], *, prefix: str, given: 
 def _widget(name: str, field: FieldInfo, *, key: str) -> Any:
     st.session_state.setdefault(key, field.default)
     label, shared = spoken(name), {"key": key, "help": field.description}
-    kind = next((part for part in get_args(field.annotation) if part in (int, str)), field.annotation)  # int | None
+    kind = next(
+        (part for part in get_args(field.annotation) if part in (int, str)), field.annotation
+    )  # int | None
     if get_origin(kind) is Literal:
         return st.selectbox(label, get_args(kind), format_func=spoken, **shared)
     if kind is bool:

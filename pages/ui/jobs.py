@@ -87,7 +87,7 @@ def _progress(workspace: Workspace, curve: bool) -> None:
     ensure_worker(workspace)
     if job := running(workspace):
         _card(job)
-        if curve and (epochs := _epochs(workspace, job)):
+        if curve and len(epochs := _epochs(workspace, job)) > 1:
             st.plotly_chart(
                 training_figure(epochs),
                 key="live-curve",

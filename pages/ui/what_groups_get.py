@@ -47,7 +47,9 @@ def _choose_groups(visible: list[str]) -> list[str]:
         format_func=lambda group: plain(group) if group else "no other group",
         persist_state="session",
     )
-    links.publish({"a": first, "b": second} if (first, second) != tuple(visible[:2]) else {"a": None, "b": None})
+    links.publish(
+        {"a": first, "b": second} if (first, second) != tuple(visible[:2]) else {"a": None, "b": None}
+    )
     return [group for group in (first, second) if group]
 
 

@@ -101,7 +101,9 @@ def test_a_deep_link_in_a_new_browser_restores_run_groups_and_filters(server, vi
 
 
 def test_hostile_links_get_a_note_and_the_page(server, visit):
-    tab = visit().open(f"{server.url}/?k=-1&by=%3Cscript%3E&run=run-nowhere&k=%24%24", title="Overview").check()
+    tab = (
+        visit().open(f"{server.url}/?k=-1&by=%3Cscript%3E&run=run-nowhere&k=%24%24", title="Overview").check()
+    )
     tab.page.get_by_role("heading", name="Verdict per group").wait_for()
     assert tab.page.get_by_text("which is not here").count() == 3
 

@@ -143,7 +143,7 @@ BAD = [
     (["audit", "run-nothing", "--by", "age"], "run-nothing"),
     (["evaluate", "../../etc/passwd"], "no run"),
     (["prepare", "nowhere"], "complete_journey"),
-    (["prepare", "tables"], "--path"),
+    (["prepare", "tables"], "needs a path"),
     (["prepare", "tables", "--path", "/nonexistent/folder"], "folder"),
     (["prepare", "complete_journey", "--protected", "shoe_size", "--set", "sample_users=200"], "shoe_size"),
     (["prepare", "complete_journey", "--set", "test_days=0"], "test_days"),

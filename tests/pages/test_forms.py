@@ -23,7 +23,9 @@ def opened(kind, names=None) -> AppTest:
     return app
 
 
-@pytest.mark.parametrize(("kind", "names"), [(TrainSettings, tuple(TrainSettings.model_fields)), (DatasetSettings, prepare.FIELDS)])
+@pytest.mark.parametrize(
+    ("kind", "names"), [(TrainSettings, tuple(TrainSettings.model_fields)), (DatasetSettings, prepare.FIELDS)]
+)
 def test_an_untouched_form_gives_the_defaults(kind, names):
     assert kind.model_validate(opened(kind, names).session_state["values"]) == kind()
 

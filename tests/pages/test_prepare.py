@@ -90,7 +90,16 @@ def test_every_bad_upload_gives_its_one_message_and_nothing_is_kept(data_page, w
 
 
 @pytest.mark.parametrize(
-    "name", ["../../events.csv", "..\\events.csv", "/etc/events.csv", "events.csv\0.csv", "orders.csv", "events.zip", "events"]
+    "name",
+    [
+        "../../events.csv",
+        "..\\events.csv",
+        "/etc/events.csv",
+        "events.csv\0.csv",
+        "orders.csv",
+        "events.zip",
+        "events",
+    ],
 )
 def test_an_uploads_name_never_reaches_a_path(name, workspace):
     folder, errors = uploads.keep(workspace, [File(name, GOOD)])

@@ -19,7 +19,9 @@ def words(app: AppTest) -> str:
     return text.replace("\\", "")
 
 
-def failed_job(workspace: Workspace, *, state: str = "failed", error: str | None = "The data are gone.") -> str:
+def failed_job(
+    workspace: Workspace, *, state: str = "failed", error: str | None = "The data are gone."
+) -> str:
     job = enqueue(workspace, "train", {"dataset": "ds-x"})
     changes = {"state": state, "error": error, "log": ["12:00:00 Reading", "12:00:01 <b>bold</b>"]}
     workspace.documents.update(JOBS, job.id, changes)
@@ -27,7 +29,9 @@ def failed_job(workspace: Workspace, *, state: str = "failed", error: str | None
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_fresh_workspace_starts_the_first_job_once_and_says_what_it_waits_for(page, workspace, open_page, started):
+def test_a_fresh_workspace_starts_the_first_job_once_and_says_what_it_waits_for(
+    page, workspace, open_page, started
+):
     app = open_page(page, workspace.root)
     app.run()
     assert not app.exception

@@ -2,11 +2,11 @@ import json
 
 import numpy as np
 import pytest
-from tests.core.figures.rows import EVIL, GROUPS, audit_rows
 
 from core.figures.gaps import gap_figure, shown_rows
 from core.figures.groups import PALETTE, group_styles
 from core.figures.tables import scorecard, select, verdict_table
+from tests.core.figures.rows import EVIL, GROUPS, audit_rows
 
 
 @pytest.fixture

@@ -9,7 +9,10 @@ LOG = """12:00:00 Training: epoch 1 of 8, step 5 of 5, loss 7.500
 
 
 def test_finished_epochs_are_read_from_a_log_and_a_repeated_one_counts_once():
-    assert [(e.epoch, e.loss, e.validation_ndcg) for e in epochs_in(LOG)] == [(1, 7.545, 0.3981), (2, 7.4, 0.4)]
+    assert [(e.epoch, e.loss, e.validation_ndcg) for e in epochs_in(LOG)] == [
+        (1, 7.545, 0.3981),
+        (2, 7.4, 0.4),
+    ]
 
 
 def test_a_log_without_finished_epochs_gives_none():

@@ -1,9 +1,9 @@
 import pandas as pd
 import pytest
-from tests.core.figures.rows import EVIL, audit_rows
 
 from core.figures import sentences
 from core.figures.tables import select
+from tests.core.figures.rows import EVIL, audit_rows
 
 
 @pytest.fixture
