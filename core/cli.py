@@ -19,6 +19,8 @@ from core.schema.documents import new_id
 from core.schema.settings import AuditSettings, DatasetSettings, TrainSettings, parse_by, settings_from
 from core.store.workspace import Workspace
 
+BACKGROUND = 5  # niceness of workers: pages come first
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status."""
@@ -222,5 +224,6 @@ def _audit(workspace: Workspace, options: argparse.Namespace) -> Answer:
 def _worker(workspace: Workspace, options: argparse.Namespace) -> Answer:
     from core.jobs.worker import run_worker
 
+    os.nice(BACKGROUND)
     run_worker(workspace, idle_seconds=options.idle_seconds)
     return None, ""

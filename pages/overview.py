@@ -6,6 +6,7 @@ from core.figures import sentences, tables
 from core.figures.accuracy import accuracy_figure
 from core.figures.gaps import gap_figure, shown_rows
 from core.figures.groups import group_styles
+from core.figures.text import markdown_text
 from pages.ui import blocks, cached, links
 from pages.ui.shell import begin_page
 
@@ -61,16 +62,14 @@ blocks.chart(
 )
 st.caption(sentences.left_out_sentence(gaps, drawn=len(shown_rows(gaps)[0])))
 
-blocks.section(
-    "Verdict per group", f"A gap matters from {audit.tolerance} upwards." if audit.tolerance else None
-)
+blocks.section("Verdict per group", f"A gap matters from {markdown_text(audit.tolerance)} upwards.")
 blocks.table(
     audit.rows,
     name=f"audit by {'-'.join(view.by)} at {view.k}",
     shown=tables.verdict_table(audit.rows, metric),
 )
 for note in audit.notes:
-    st.caption(note)
+    st.caption(markdown_text(note, limit=400))
 
 blocks.section("Is the recommender any good?")
 beside = cached.beside_baselines(view.workspace, view.run.id, metric=f"ndcg@{view.k}")

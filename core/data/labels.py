@@ -10,24 +10,27 @@ from core.schema.tables import UNKNOWN
 MOST_GROUPS = 50  # an attribute with more values names no groups
 MOST_NUMBERS = 12  # numbers with more values than this are cut into bands
 BANDS = 5
+NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+FEWER = re.compile(r"(?i)^\s*(under|less than|below|<)")
 NAME = re.compile(r"[^,*]{1,60}")  # groupings are written age,income and age*income
 
 
 def labels(values: pd.Series) -> pd.Series:
     """The values as an ordered category: numbers in five bands, text in natural order, Unknown last.
 
-    Missing and blank values become "Unknown", which is a category only if there are some.
+    An order that the data bring along is kept. Missing and blank values become "Unknown", which is a category only
+    if there are some.
     """
     if isinstance(values.dtype, pd.CategoricalDtype):
+        if values.cat.ordered:
+            return _with_unknown(values.cat.remove_unused_categories().cat.rename_categories(str))
         values = values.astype(values.cat.categories.dtype)
     text = values.astype("str").str.strip().replace("", None)
     numbers = pd.to_numeric(text, errors="coerce")
-    if numbers.notna().equals(text.notna()) and numbers.nunique() > MOST_NUMBERS:
-        found = _bands(numbers)
+    if len(text.dropna()) and numbers.notna().equals(text.notna()):
+        found = _bands(numbers) if numbers.nunique() > MOST_NUMBERS else _single_numbers(numbers)
     else:
-        found = text.astype(
-            pd.CategoricalDtype(sorted(text.dropna().unique(), key=natural_order), ordered=True)
-        )
+        found = text.astype(_ordered(sorted(text.dropna().unique(), key=natural_order)))
     return _with_unknown(found)
 
 
@@ -40,20 +43,39 @@ def can_name_groups(values: pd.Series) -> bool:
     )
 
 
-def natural_order(label: str) -> tuple:
+def natural_order(label: str) -> tuple[float, bool, str]:
     """Sorts 'Under 15K', '15-24K', '100-124K', '250K+' as people would: by the first number, then as text."""
-    number = re.search(r"\d+(?:\.\d+)?", label)
-    return (float(number[0]) if number else np.inf, label[:1].isdigit(), label)
+    number = NUMBER.search(label)
+    value = float(number.group().replace(",", "")) if number else np.inf
+    return value, not FEWER.search(label), label
+
+
+def _ordered(names: list[str]) -> pd.CategoricalDtype:
+    return pd.CategoricalDtype(names, ordered=True)
+
+
+def _single_numbers(numbers: pd.Series) -> pd.Series:
+    """Few numbers are groups of their own; whole ones without a decimal point."""
+    names = {number: f"{number:.10g}" for number in np.sort(numbers.dropna().unique())}
+    return numbers.map(names).astype(_ordered(list(names.values())))
 
 
 def _bands(numbers: pd.Series) -> pd.Series:
-    """Five bands with equally many users, named by the smallest and largest number in each."""
-    places = pd.qcut(numbers, BANDS, labels=False, duplicates="drop")
-    ends = numbers.groupby(places).agg(["min", "max"])
-    names = [f"{low:.10g} to {high:.10g}" if low < high else f"{low:.10g}" for low, high in ends.to_numpy()]
-    codes = places.map(dict(zip(ends.index, range(len(ends)), strict=True))).fillna(-1).astype("int64")
+    """Bands of about equally many users, closed below; the outer ones are open, lest an extreme value show."""
+    values = numbers.to_numpy(dtype=float)
+    known = values[np.isfinite(values)]
+    edges = np.quantile(known, np.arange(1, BANDS) / BANDS, method="nearest")
+    edges = np.unique(np.maximum(edges, known[known > known.min()].min()))
+    if np.all(known == np.round(known)):
+        low, high = [f"{edge:.0f}" for edge in edges], [f"{edge - 1:.0f}" for edge in edges]
+    else:
+        edges = np.unique([float(f"{edge:.6g}") for edge in edges])  # as printed
+        low = high = [f"{edge:.6g}" for edge in edges]
+    middle = [one if one == other else f"{one}–{other}" for one, other in zip(low, high[1:], strict=False)]
+    names = [f"under {low[0]}", *middle, f"{low[-1]} and over"]
+    places = np.where(np.isfinite(values), np.searchsorted(edges, values, side="right"), -1)
     return pd.Series(
-        pd.Categorical.from_codes(codes, names, ordered=True), index=numbers.index, name=numbers.name
+        pd.Categorical.from_codes(places, names, ordered=True), index=numbers.index, name=numbers.name
     )
 
 

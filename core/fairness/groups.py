@@ -1,22 +1,17 @@
 """User groups: the values of one attribute, or the crossing of two."""
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
+from core.data.labels import labels
 from core.errors import NotFound, SettingsError
-from core.schema.tables import UNKNOWN, USER_ID
+from core.schema.tables import USER_ID
 
 CROSS = " × "
 MAXIMUM_GROUPS = 60  # of one attribute
 MAXIMUM_CELLS = 400  # of a crossing
-BINS = 5  # a numeric attribute with more values than MAXIMUM_VALUES is cut at its quantiles
-MAXIMUM_VALUES = 12
-
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_FEWER = re.compile(r"(?i)^\s*(under|less than|below|<)")
 
 
 @dataclass(frozen=True)
@@ -83,63 +78,9 @@ def _categories(users: pd.DataFrame, attribute: str) -> pd.Categorical:
     known = [str(name) for name in users.columns if name != USER_ID]
     if attribute not in known:
         raise NotFound(f"There is no user attribute '{attribute}'; there are: {', '.join(known) or 'none'}.")
-    column = users[attribute]
-    if _many_numbers(column):
-        column = _quantile_bins(column)
-    text = column.astype(object).map(_name)
-    seen = set(text)
-    names = [
-        name for name in dict.fromkeys(map(_name, _in_order(column))) if name in seen and name != UNKNOWN
-    ]
-    names += [UNKNOWN] if UNKNOWN in seen else []
-    if len(names) > MAXIMUM_GROUPS:
+    found = labels(users[attribute]).array
+    if len(found.categories) > MAXIMUM_GROUPS:
         raise SettingsError(
-            f"'{attribute}' has {len(names):,} groups; at most {MAXIMUM_GROUPS} can be compared. Choose a coarser one."
+            f"'{attribute}' has {len(found.categories):,} groups; at most {MAXIMUM_GROUPS} can be compared. Choose a coarser one."
         )
-    return pd.Categorical(text, categories=names)
-
-
-def _name(value: object) -> str:
-    """A value as the name of its group; missing and blank ones are "Unknown"."""
-    if pd.isna(value):
-        return UNKNOWN
-    whole = isinstance(value, float) and value.is_integer()  # 2.0, as numbers with gaps are stored
-    return str(int(value) if whole else value).strip() or UNKNOWN
-
-
-def _in_order(column: pd.Series) -> list:
-    """The values of a column as people would list them."""
-    if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
-        return list(column.cat.categories)
-    values = column.dropna().unique()
-    return sorted(
-        values, key=None if pd.api.types.is_numeric_dtype(column) else lambda value: _natural(_name(value))
-    )
-
-
-def _natural(name: str) -> tuple[float, bool, str]:
-    """By the first number in the name, "under ..." before others, then by the alphabet."""
-    number = _NUMBER.search(name)
-    return float(number.group().replace(",", "")) if number else np.inf, not _FEWER.search(name), name
-
-
-def _many_numbers(column: pd.Series) -> bool:
-    numeric = pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column)
-    return numeric and column.nunique() > MAXIMUM_VALUES
-
-
-def _quantile_bins(column: pd.Series) -> pd.Series:
-    """Cut at the quantiles into bins closed on the left; the outer ones are open, lest an extreme value show."""
-    values = column.to_numpy(dtype=float, na_value=np.nan)
-    known = values[np.isfinite(values)]
-    edges = np.quantile(known, np.arange(1, BINS) / BINS, method="nearest")
-    edges = np.unique(np.maximum(edges, known[known > known.min()].min()))
-    if np.all(known == np.round(known)):
-        low, high = [f"{edge:,.0f}" for edge in edges], [f"{edge - 1:,.0f}" for edge in edges]
-    else:
-        edges = np.unique([float(f"{edge:.6g}") for edge in edges])  # as printed
-        low = high = [f"{edge:,.6g}" for edge in edges]
-    middle = [one if one == other else f"{one}–{other}" for one, other in zip(low, high[1:], strict=False)]
-    names = [f"under {low[0]}", *middle, f"{low[-1]} and over"]
-    places = np.where(np.isfinite(values), np.searchsorted(edges, values, side="right"), -1)
-    return pd.Series(pd.Categorical.from_codes(places, names, ordered=True), index=column.index)
+    return found

@@ -143,7 +143,9 @@ def left_out_sentence(rows: pd.DataFrame, *, drawn: int) -> str:
     """Which groups a figure does not draw: hidden ones, and those beyond its number of rows."""
     hidden = int(rows["suppressed"].sum())
     beyond = max(len(rows) - hidden - drawn, 0)
-    more = f"{_plural(beyond, 'more group')} with smaller gaps {'is' if beyond == 1 else 'are'} in the table. "
+    more = (
+        f"{_plural(beyond, 'more group')} with smaller gaps {'is' if beyond == 1 else 'are'} in the table. "
+    )
     return (more if beyond else "") + hidden_sentence(hidden)
 
 

@@ -36,7 +36,7 @@ def cards(found: Sequence[Card]) -> None:
     with st.grid(len(found), min_column_width=165, border=True) as grid:
         for card in found:
             with grid.cell():
-                st.metric(card.label, card.value)
+                st.metric(markdown_text(card.label, limit=90), card.value)
                 st.caption(markdown_text(card.note, limit=140))
 
 

@@ -1,0 +1,126 @@
+"""What a person can do on the pages: retrain, choose groups, look up a user, compare runs."""
+
+import shutil
+
+import pytest
+
+from core.jobs.queue import jobs
+from core.schema.settings import TrainSettings
+from core.store.workspace import Workspace
+from pages.ui.retrain import PRESETS
+
+
+@pytest.fixture
+def own(trained, tmp_path):
+    """A copy of the trained workspace that a test may write to."""
+    root = shutil.copytree(trained[0], tmp_path / "copy")
+    workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
+    yield workspace
+    workspace.close()
+
+
+def press(app, label: str):
+    return next(button for button in app.button if button.label == label).click().run()
+
+
+def text(app) -> str:
+    return "\n".join(
+        element.value for kind in ("markdown", "caption", "info") for element in getattr(app, kind)
+    )
+
+
+def test_training_again_queues_the_chosen_settings_under_the_chosen_name(own, open_page, started):
+    app = open_page("train", own.root)
+    app.text_input(key="train-name").set_value(" Wider ")
+    app.number_input(key="train-width").set_value(96)
+    app.number_input(key="train-epochs").set_value(3)
+    app = press(app, "Train")
+    assert not app.exception
+    (job,) = jobs(own, limit=9)
+    assert job.kind == "train"
+    assert job.params["name"] == "Wider"
+    assert TrainSettings.model_validate(job.params["settings"]) == TrainSettings(width=96, epochs=3)
+    assert started
+    assert app.get("progress")
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_fills_the_form_and_is_a_valid_setting(preset, own, open_page):
+    app = open_page("train", own.root)
+    app.segmented_control(key="preset").set_value(preset).run()
+    app = press(app, "Train")
+    (job,) = jobs(own, limit=9)
+    assert TrainSettings.model_validate(job.params["settings"]) == TrainSettings(**PRESETS[preset])
+    assert job.params["name"] == preset
+
+
+def test_settings_that_do_not_fit_together_give_one_message_and_no_job(own, open_page):
+    app = open_page("train", own.root)
+    app.number_input(key="train-width").set_value(32)
+    app.number_input(key="train-heads").set_value(5)
+    app = press(app, "Train")
+    assert not app.exception
+    assert [error.value.replace("\\", "") for error in app.error] == [
+        "Setting 'heads': heads must divide width."
+    ]
+    assert jobs(own, limit=9) == []
+
+
+def test_two_runs_are_compared_and_their_differing_settings_named(trained, open_page):
+    app = open_page("train", trained[0])
+    assert "B minus A is" in text(app)
+    assert "They differ in epochs." in text(app)
+    settings = next(table.value for table in app.dataframe if "Run A" in table.value)
+    assert settings.to_dict("records") == [{"Setting": "Epochs", "Run A": "1", "Run B": "2"}]
+
+
+def test_choosing_another_group_changes_what_is_shown_and_the_link(trained, open_page):
+    app = open_page("recommendations", trained[0], by="household_size")
+    before = text(app)
+    groups = app.selectbox(key="a").options
+    app.selectbox(key="a").select(groups[2]).run()
+    assert not app.exception
+    assert text(app) != before
+    assert app.query_params["a"] == groups[2]
+
+
+def test_one_group_alone_can_be_shown(trained, open_page):
+    app = open_page("recommendations", trained[0], by="household_size")
+    app.selectbox(key="b").select("").run()
+    assert not app.exception
+    assert len([metric for metric in app.metric if metric.label.startswith("Bought before")]) == 1
+
+
+def test_another_metric_and_list_length_change_the_numbers(trained, open_page):
+    app = open_page("overview", trained[0])
+    first = app.metric[0].value
+    app.segmented_control(key="metric").set_value("recall").run()
+    second = app.metric[0].value
+    app.radio(key="k").set_value(50).run()
+    assert not app.exception
+    assert app.metric[0].label.replace("\\", "") == "Recall@50, all users"
+    assert len({first, second, app.metric[0].value}) == 3
+
+
+def test_a_users_list_stands_beside_the_users_history(trained, open_page):
+    app = open_page("recommendations", trained[0])
+    known = app.text_input(key="user").value
+    assert [set(table.value) for table in app.dataframe[-2:]] == [
+        {"#", "Product", "Category", "Before", "Next"},
+        {"Product", "Category", "Times", "Last"},
+    ]
+    app.text_input(key="user").set_value("nobody' OR 1=1").run()
+    assert not app.exception
+    (note,) = app.info
+    assert "There is no user" in note.value
+    assert known in note.value
+
+
+def test_no_number_of_a_hidden_group_is_on_any_page(trained, open_page):
+    app = open_page("overview", trained[0])
+    audit = next(table.value for table in app.dataframe if "Verdict" in table.value)
+    hidden = audit[audit["Users"] == "hidden"]
+    assert len(hidden)
+    assert (hidden[["NDCG@10", "Gap"]] == "hidden").all(axis=None)
+    app.switch_page("pages/recommendations.py").run()
+    assert not set(hidden["Group"]) & set(app.selectbox(key="a").options)
