@@ -2,10 +2,10 @@
 
 import streamlit as st
 
-from core.figures import sentences, tables
+from core.figures import about_data
 from core.figures.dataset import calendar_figure, crossing_figure, group_size_figure
 from core.figures.groups import group_styles
-from core.figures.text import markdown_text
+from core.figures.text import markdown_text, spoken
 from pages.ui import blocks, cached, prepare
 from pages.ui.shell import begin_page
 
@@ -17,13 +17,13 @@ if dataset is None:
     st.stop()
 
 blocks.section("What is loaded")
-st.markdown(sentences.dataset_sentence(dataset))
-blocks.cards(tables.dataset_cards(dataset))
+st.markdown(about_data.dataset_sentence(dataset))
+blocks.cards(about_data.dataset_cards(dataset))
 blocks.chart(
     calendar_figure(cached.calendar(view.workspace, dataset.id)),
     key="calendar",
-    alt=sentences.split_sentence(dataset),
-    reading=f"{sentences.split_sentence(dataset)} The model learns from *train*, is tuned on *validation*, and every "
+    alt=about_data.split_sentence(dataset),
+    reading=f"{about_data.split_sentence(dataset)} The model learns from *train*, is tuned on *validation*, and every "
     "audit is read on *test*, which it has never seen.",
 )
 blocks.folded_table(cached.calendar(view.workspace, dataset.id), name="events per week")
@@ -31,42 +31,42 @@ blocks.folded_table(cached.calendar(view.workspace, dataset.id), name="events pe
 blocks.section("How large the groups are")
 if view.by:
     sizes = cached.group_sizes(view.workspace, dataset.id, view.by)
-    st.markdown(sentences.groups_sentence(sizes, by=view.by))
+    st.markdown(about_data.groups_sentence(sizes, by=view.by))
     if len(view.by) == 1:
         blocks.chart(
             group_size_figure(sizes, group_styles(sizes["group"].tolist())),
             key="groups",
-            alt=sentences.groups_sentence(sizes, by=view.by),
+            alt=about_data.groups_sentence(sizes, by=view.by),
             reading="Pale bars count everyone, full bars those with purchases in the test window: only they can be "
             "judged. Under 30 a verdict is hardly possible, under 10 a group is hidden.",
         )
     else:
         cells = cached.crossing(view.workspace, dataset.id, view.by)
         blocks.chart(
-            crossing_figure(cells, titles=tuple(map(sentences.spoken, view.by))),
+            crossing_figure(cells, titles=tuple(map(spoken, view.by))),
             key="crossing",
-            alt=sentences.groups_sentence(sizes, by=view.by),
+            alt=about_data.groups_sentence(sizes, by=view.by),
             reading="Each cell counts the users with both attributes. A dot is a hidden cell: it holds fewer than 10 "
             "users, or would let a hidden one be worked out.",
         )
-    blocks.folded_table(tables.size_table(sizes), name=f"users by {'-'.join(view.by)}")
+    blocks.folded_table(about_data.size_table(sizes), name=f"users by {'-'.join(view.by)}")
 else:
     blocks.waiting("These data name no user attributes, so there are no groups to compare.")
 
-blocks.section("What cleaning did", sentences.quality_sentence(dataset.quality))
-blocks.table(tables.quality_table(dataset.quality), name="cleaning report")
+blocks.section("What cleaning did", about_data.quality_sentence(dataset.quality))
+blocks.table(about_data.quality_table(dataset.quality), name="cleaning report")
 blocks.how_to_read(
     "Each rule looked at *read* rows, and *accepted* and *rejected* add up to them. Repaired and remarked rows are "
     "among the accepted ones."
 )
 
 prices = cached.price_coverage(view.workspace, dataset.id)
-blocks.section("What prices can be compared", sentences.price_sentence(prices))
-blocks.table(prices, name="price coverage", shown=tables.price_table(prices))
+blocks.section("What prices can be compared", about_data.price_sentence(prices))
+blocks.table(prices, name="price coverage", shown=about_data.price_table(prices))
 
-blocks.section("What these data cannot support", sentences.missing_sentence(dataset.missing))
+blocks.section("What these data cannot support", about_data.missing_sentence(dataset.missing))
 if dataset.missing:
-    blocks.table(tables.missing_table(dataset.missing), name="missing tables and columns")
+    blocks.table(about_data.missing_table(dataset.missing), name="missing tables and columns")
 for remark in dataset.notes:
     st.caption(f":material/sticky_note_2: {markdown_text(remark, limit=400)}")
 

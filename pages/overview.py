@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.figures import sentences, tables
+from core.figures import scorecard, sentences
 from core.figures.accuracy import accuracy_figure
 from core.figures.gaps import gap_figure, shown_rows
 from core.figures.groups import group_styles
@@ -12,9 +12,8 @@ from pages.ui.shell import begin_page
 
 view = begin_page("overview")
 if view.run is None:
-    blocks.waiting(
-        "The audit stands here as soon as a first model is trained.", page="data", label="See the data"
-    )
+    page, label = ("data", "See the data") if view.busy else ("train", "Train a model")
+    blocks.waiting("The audit stands here as soon as a first model is trained.", page=page, label=label)
     st.stop()
 if not view.by:
     blocks.waiting(
@@ -28,7 +27,7 @@ links.restore("metric", kinds, kinds[0])
 blocks.notes()
 metric = f"{st.session_state['metric']}@{view.k}"
 name = sentences.metric_name(metric)
-gaps = tables.select(audit.rows, metric, "gap")
+gaps = scorecard.select(audit.rows, metric, "gap")
 answer = sentences.verdict_sentence(gaps, by=view.by, metric=name)
 
 with st.container(border=True):
@@ -37,7 +36,7 @@ with st.container(border=True):
         f"{sentences.basis(view.dataset, view.run)} {audit.users:,} users have test purchases and are judged. "
         f"{audit.tests:,} comparisons of groups and metrics were corrected for together (Benjamini–Hochberg)."
     )
-blocks.cards(tables.scorecard(audit.rows, metric))
+blocks.cards(scorecard.scorecard(audit.rows, metric))
 
 blocks.section("Who is served better or worse")
 st.segmented_control(
@@ -60,13 +59,14 @@ blocks.chart(
         "whole interval beyond the band, *equal* the whole interval inside it."
     ),
 )
-st.caption(sentences.left_out_sentence(gaps, drawn=len(shown_rows(gaps)[0])))
+if left_out := sentences.left_out_sentence(gaps, drawn=len(shown_rows(gaps)[0])):
+    st.caption(left_out)
 
 blocks.section("Verdict per group", f"A gap matters from {markdown_text(audit.tolerance)} upwards.")
 blocks.table(
     audit.rows,
     name=f"audit by {'-'.join(view.by)} at {view.k}",
-    shown=tables.verdict_table(audit.rows, metric),
+    shown=scorecard.verdict_table(audit.rows, metric),
 )
 for note in audit.notes:
     st.caption(markdown_text(note, limit=400))

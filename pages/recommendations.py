@@ -7,9 +7,8 @@ from pages.ui.shell import begin_page
 
 view = begin_page("recommendations")
 if view.run is None:
-    blocks.waiting(
-        "Lists appear here as soon as a first model is trained.", page="train", label="Train a model"
-    )
+    page, label = ("data", "See the data") if view.busy else ("train", "Train a model")
+    blocks.waiting("Lists appear here as soon as a first model is trained.", page=page, label=label)
     st.stop()
 
 if view.by:

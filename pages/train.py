@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.figures import sentences, tables
+from core.figures import about_runs
 from core.figures.accuracy import training_figure
 from pages.ui import blocks, cached, compare, retrain
 from pages.ui.shell import begin_page
@@ -15,27 +15,27 @@ if view.dataset is None:
 retrain.form(view)
 
 runs = [run for run in view.runs if run.dataset == view.dataset.id]
-blocks.section("Runs on these data", sentences.runs_sentence(runs))
+blocks.section("Runs on these data", about_runs.runs_sentence(runs))
 if view.run is None:
     blocks.waiting("The first run appears here as soon as it is trained.")
     st.stop()
-shown = tables.run_table_shown(runs, cached.accuracies(view.workspace, runs))
-blocks.table(tables.run_table(runs), name="runs", shown=shown)
+shown = about_runs.run_table_shown(runs, cached.accuracies(view.workspace, runs))
+blocks.table(about_runs.run_table(runs), name="runs", shown=shown)
 blocks.how_to_read(
     "NDCG@10 on the test split, with its 95 % interval. *Beside best rule* divides it by the best simple rule's: above "
     "1.00× the model earns its keep."
 )
 
-blocks.section("How training went", sentences.training_sentence(view.run))
+blocks.section("How training went", about_runs.training_sentence(view.run))
 if len(view.run.history) > 1:
     blocks.chart(
         training_figure(view.run.history),
         key="history",
-        alt=sentences.training_sentence(view.run),
+        alt=about_runs.training_sentence(view.run),
         reading="The loss should fall; training stops when NDCG@10 on the validation split no longer rises, and the "
         "best epoch is kept. Neither is the test result.",
     )
-blocks.folded_table(tables.history_table(view.run), name="training history")
+blocks.folded_table(about_runs.history_table(view.run), name="training history")
 
 compare.show(view, runs)
 blocks.notes()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from core.fairness.audit import AuditResult
-from core.fairness.partition import REST
+from core.fairness.groups import REST
 from core.fairness.verdicts import EQUAL, MORE_USERS_CAP, UNDECIDED, UNEQUAL
 
 NAMES = {"ndcg": "NDCG", "recall": "Recall", "mrr": "MRR", "coverage": "Coverage"}

@@ -15,7 +15,7 @@ from core.fairness.partition import Partition, partition
 from core.fairness.rows import SECTIONS, partition_rows, records, tidy
 from core.fairness.stats import Interval, bootstrap, intervals
 from core.fairness.verdicts import Verdicts, judge
-from core.schema.settings import AuditSettings
+from core.schema.settings import AuditSettings, Statistics
 from core.schema.tables import ITEM, RANK, USER
 
 MAXIMUM_PERMUTATIONS = 10_000
@@ -61,7 +61,7 @@ def audit_users(
         per_user: one row per user with test purchases: `user` (code) and columns such as `ndcg@10`.
         top_k: the lists shown: `user`, `item`, `rank` (1 is the top); rows beyond k or of others are ignored.
         users: row r is user code r; attribute columns.
-        n_catalogue: items that could have been shown.
+        n_catalogue: items that could have been shown; codes from there on cover nothing.
 
     Raises:
         NotFound: no such attribute or reference group.
@@ -75,25 +75,17 @@ def audit_users(
         raise InputError(
             f"Fewer than {settings.minimum_group} users have purchases to judge by; nothing can be shown."
         )
-    values = per_user[metrics].to_numpy(dtype=np.float64)
-    lists = _lists(top_k, codes, settings.k)
     names = (*metrics, f"coverage@{settings.k}")
-    parts = [partition(group_labels(users, by), codes, settings) for by in settings.by]
-    _check_names(parts, names, settings)
+    parts = _partitions(users, codes, names, settings)
     tests = sum(part.comparisons for part in parts) * len(names)
     permutations = enough_permutations(tests, settings)
+    values, lists = (
+        per_user[metrics].to_numpy(dtype=np.float64),
+        _lists(top_k, codes, settings.k, n_catalogue),
+    )
     compared = [_compare(part, values, lists, n_catalogue, permutations, settings) for part in parts]
-    overall = mean_intervals(values, settings)
-    everyone = [_with_coverage(overall, found) for found in compared]
-    tolerances = [_shares(names, settings) * np.abs(means.value[0]) for means in everyone]
-    verdicts = _judge(compared, tolerances, settings)
-    rows = [
-        row
-        for each in zip(parts, compared, everyone, tolerances, verdicts, strict=True)
-        for row in partition_rows(*each, names, settings)
-    ]
     return AuditResult(
-        rows=tidy(rows),
+        rows=_rows(parts, compared, mean_intervals(values, settings).within(0, 1), names, settings),
         metrics=names,
         attributes=tuple(part.attribute for part in parts),
         tests=tests,
@@ -102,6 +94,31 @@ def audit_users(
         tolerance=tolerance_words(settings),
         notes=notes(parts, names, tests, permutations, settings),
     )
+
+
+def _partitions(
+    users: pd.DataFrame, codes: np.ndarray, metrics: tuple[str, ...], settings: AuditSettings
+) -> list[Partition]:
+    """The audited users by each grouping."""
+    options = {"minimum": settings.minimum_group, "reference": settings.reference}
+    parts = [partition(group_labels(users, by), codes, **options) for by in settings.by]
+    _check_names(parts, metrics, settings)
+    return parts
+
+
+def _rows(
+    parts: list[Partition],
+    compared: list[Comparison | None],
+    overall: Interval,
+    names: tuple[str, ...],
+    settings: AuditSettings,
+) -> pd.DataFrame:
+    """The tidy table of all groupings, judged as one family; `overall` are the means of all users, (1, K - 1)."""
+    everyone = [_with_coverage(overall, found) for found in compared]
+    tolerances = [_shares(names, settings) * np.abs(means.value[0]) for means in everyone]
+    verdicts = _judge(compared, tolerances, settings)
+    each = zip(parts, compared, everyone, tolerances, verdicts, strict=True)
+    return tidy([row for one in each for row in partition_rows(*one, names, settings)])
 
 
 def metrics_at(per_user: pd.DataFrame, k: int) -> list[str]:
@@ -135,20 +152,25 @@ def checked_users(per_user: pd.DataFrame, metrics: list[str], *, n_users: int) -
     return codes
 
 
-def mean_intervals(values: np.ndarray, settings: AuditSettings) -> Interval:
+def mean_intervals(values: np.ndarray, settings: Statistics) -> Interval:
     """Means over all users with their intervals, (1, K); the same wherever values and seed are the same.
 
+    One user shows no spread: the ends are NaN.
+
     Args:
-        values: (U, K) metrics of each user, at least two users.
+        values: (U, K) metrics of each user, at least one user.
     """
+    if len(values) < 2:
+        unknown = np.full((1, values.shape[1]), np.nan)
+        return Interval(values.mean(axis=0, keepdims=True), unknown, unknown, unknown)
     rng = np.random.default_rng(settings.seed)
     moments = bootstrap(values, np.zeros(len(values), dtype=int), n_groups=1, draws=settings.draws, rng=rng)
     return intervals(moments, np.ones((1, 1)), confidence=settings.confidence)
 
 
-def _lists(top_k: pd.DataFrame, codes: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """What the audited users were shown, (L,) each: position of the user in `codes`, item code."""
-    shown = top_k[top_k[RANK] <= k]
+def _lists(top_k: pd.DataFrame, codes: np.ndarray, k: int, n_catalogue: int) -> tuple[np.ndarray, np.ndarray]:
+    """What of the catalogue the audited users were shown, (L,) each: position of the user in `codes`, item code."""
+    shown = top_k[(top_k[RANK] <= k) & (top_k[ITEM] < n_catalogue)]
     positions = pd.Index(codes).get_indexer(shown[USER])
     return positions[positions >= 0], shown[ITEM].to_numpy()[positions >= 0]
 
@@ -171,7 +193,7 @@ def family(metric: str) -> str:
     return metric.partition("@")[0]
 
 
-def enough_permutations(tests: int, settings: AuditSettings) -> int:
+def enough_permutations(tests: int, settings: Statistics) -> int:
     """At least so many that the smallest p-value they can give survives the correction for all tests."""
     needed = int(np.ceil(tests / settings.false_discovery_rate))
     return max(settings.permutations, min(needed, MAXIMUM_PERMUTATIONS))

@@ -1,6 +1,7 @@
 """Two runs compared on the same users: is the second better, for everybody and for each group?"""
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +14,7 @@ from core.fairness.groups import group_labels
 from core.fairness.partition import Partition, everybody, partition
 from core.fairness.stats import bootstrap, intervals, p_values, sign_flipped_means
 from core.fairness.suppression import HIDDEN_TEXT
-from core.schema.settings import AuditSettings
+from core.schema.settings import Statistics
 from core.schema.tables import USER
 
 COLUMNS = [
@@ -41,7 +42,13 @@ class RunComparison:
 
 
 def compare_runs(
-    first: pd.DataFrame, second: pd.DataFrame, users: pd.DataFrame, settings: AuditSettings
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+    *,
+    users: pd.DataFrame,
+    by: Sequence[tuple[str, ...]],
+    k: int,
+    settings: Statistics,
 ) -> RunComparison:
     """Compare two runs on the users that both have test purchases for.
 
@@ -51,11 +58,12 @@ def compare_runs(
 
     Args:
         first, second: `user` and metric columns, as in `audit_users`. users: row r is user code r.
+        by: groupings compared besides everybody: one attribute, or two crossed; may be empty.
 
     Raises:
         InputError: the runs have too few users or no metric at k in common.
     """
-    metrics = [name for name in metrics_at(first, settings.k) if name in metrics_at(second, settings.k)]
+    metrics = [name for name in metrics_at(first, k) if name in metrics_at(second, k)]
     for run in (first, second):
         checked_users(run, metrics, n_users=len(users))
     both = first[[USER, *metrics]].merge(second[[USER, *metrics]], on=USER, suffixes=("_first", "_second"))
@@ -64,7 +72,7 @@ def compare_runs(
     sides = [both[[f"{name}_{side}" for name in metrics]].to_numpy(float) for side in ("first", "second")]
     codes = both[USER].to_numpy()
     parts = [everybody(len(codes))] + [
-        partition(group_labels(users, by), codes, settings) for by in settings.by
+        partition(group_labels(users, attributes), codes, minimum=settings.minimum_group) for attributes in by
     ]
     tests = len(metrics) * sum(part.n_shown for part in parts)
     permutations = enough_permutations(tests, settings)
@@ -80,7 +88,7 @@ def _rows(
     second: np.ndarray,
     metrics: list[str],
     permutations: int,
-    settings: AuditSettings,
+    settings: Statistics,
 ) -> pd.DataFrame:
     """The differences of one grouping, before the verdicts."""
     rng = np.random.default_rng([settings.seed, zlib.crc32(part.attribute.encode())])
@@ -104,7 +112,7 @@ def _rows(
     return pd.DataFrame(rows)
 
 
-def _judged(rows: pd.DataFrame, settings: AuditSettings) -> pd.DataFrame:
+def _judged(rows: pd.DataFrame, settings: Statistics) -> pd.DataFrame:
     rows = rows.reset_index(drop=True)
     shown = ~rows["suppressed"]
     rows.loc[shown, "p_adjusted"] = stats.false_discovery_control(rows.loc[shown, "p_value"])

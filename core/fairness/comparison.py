@@ -61,8 +61,8 @@ def compare_groups(
 
     A group's gap is its mean minus the reference's. The rest's mean weighs the other groups by their users.
     """
-    n_groups = int(groups.max()) + 1
-    n, shown = np.bincount(groups, minlength=n_groups), np.arange(n_shown)
+    n, shown = np.bincount(groups), np.arange(n_shown)
+    n_groups = len(n)
     compared = shown[(shown != reference) & (n_groups > 1)]
     own, against = np.eye(n_groups)[compared], _references(n, compared, reference)
     moments = bootstrap(values, groups, n_groups=n_groups, draws=draws, rng=rng)
@@ -71,9 +71,8 @@ def compare_groups(
     null = permuted_means(
         values, groups, n_groups=n_groups, permutations=permutations, rng=rng, strata=strata
     )
-    null_gaps = (own - against) @ null  # (B, C, K)
+    null_gaps, null_ranges = (own - against) @ null, np.ptp(null[:, shown], axis=1)  # (B, C, K), (B, K)
     null_low, null_high = np.quantile(null_gaps, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
-    null_ranges = np.ptp(null[:, shown], axis=1)  # (B, K)
     return Comparison(
         n=n[:n_shown],
         compared=compared,

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.data.labels import labels
+from core.data.labels import MOST_GROUPS, labels
 from core.errors import NotFound, SettingsError
 from core.schema.tables import USER_ID
 
 CROSS = " × "
-MAXIMUM_GROUPS = 60  # of one attribute
+ALL, REST = "all", "rest"  # what an audit calls everybody, and everybody else
 MAXIMUM_CELLS = 400  # of a crossing
 
 
@@ -39,6 +39,7 @@ def attribute_name(by: tuple[str, ...]) -> str:
 def group_labels(users: pd.DataFrame, attributes: tuple[str, ...]) -> Groups:
     """The groups of one attribute, or of two crossed.
 
+    A group that the data call `all` or `rest` becomes `'all'` or `'rest'`: audits use these words themselves.
     Categories keep their order where they have one, other text is in natural order, and "Unknown" is last.
     Numbers with many values are cut at their quantiles.
 
@@ -57,9 +58,8 @@ def group_labels(users: pd.DataFrame, attributes: tuple[str, ...]) -> Groups:
 
 
 def _single(attribute: str, column: pd.Categorical) -> Groups:
-    return Groups(
-        attribute, tuple(column.categories), column.codes.astype(np.int32), (len(column.categories),)
-    )
+    names = tuple(f"'{name}'" if name in (ALL, REST) else name for name in column.categories)
+    return Groups(attribute, names, column.codes.astype(np.int32), (len(names),))
 
 
 def _crossing(attributes: tuple[str, ...], rows: pd.Categorical, columns: pd.Categorical) -> Groups:
@@ -79,8 +79,9 @@ def _categories(users: pd.DataFrame, attribute: str) -> pd.Categorical:
     if attribute not in known:
         raise NotFound(f"There is no user attribute '{attribute}'; there are: {', '.join(known) or 'none'}.")
     found = labels(users[attribute]).array
-    if len(found.categories) > MAXIMUM_GROUPS:
+    if len(found.categories) > MOST_GROUPS:
         raise SettingsError(
-            f"'{attribute}' has {len(found.categories):,} groups; at most {MAXIMUM_GROUPS} can be compared. Choose a coarser one."
+            f"'{attribute}' has {len(found.categories):,} groups; at most {MOST_GROUPS} can be compared. "
+            "Choose a coarser one."
         )
     return found

@@ -5,11 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.errors import SettingsError
-from core.fairness.groups import Groups
+from core.fairness.groups import ALL, REST, Groups
 from core.fairness.suppression import EMPTY, HIDDEN, SHOWN, group_states
-from core.schema.settings import AuditSettings
-
-ALL, REST = "all", "rest"
 
 
 @dataclass(frozen=True)
@@ -73,18 +70,20 @@ def everybody(n_users: int) -> Partition:
     return Partition(ALL, (ALL,), np.array([SHOWN]), np.zeros(n_users, dtype=int), reference=None)
 
 
-def partition(groups: Groups, codes: np.ndarray, settings: AuditSettings) -> Partition:
+def partition(groups: Groups, codes: np.ndarray, *, minimum: int, reference: str | None = None) -> Partition:
     """Split the audited users, and hide what must be hidden.
 
     Args:
         codes: (U,) user codes of the audited users.
+        minimum: users below which a group is hidden.
+        reference: name of the group that the others are compared with; None, or no group of these: the rest.
 
     Raises:
         SettingsError: the reference group is hidden.
     """
     of_user = groups.codes[codes]
     counts = np.bincount(of_user, minlength=len(groups.names))
-    states = group_states(counts.reshape(groups.shape), settings.minimum_group).ravel()
+    states = group_states(counts.reshape(groups.shape), minimum).ravel()
     shown = np.flatnonzero(states == SHOWN)
     stratum = np.full(len(states), len(shown))
     stratum[shown] = np.arange(len(shown))
@@ -94,7 +93,7 @@ def partition(groups: Groups, codes: np.ndarray, settings: AuditSettings) -> Par
         names=tuple(groups.names[group] for group in kept),
         states=states[kept],
         strata=stratum[of_user],
-        reference=_reference(groups, stratum, len(shown), settings.reference),
+        reference=_reference(groups, stratum, len(shown), reference),
     )
 
 

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from core.fairness.comparison import Comparison
-from core.fairness.partition import ALL, Partition
+from core.fairness.groups import ALL
+from core.fairness.partition import Partition
 from core.fairness.stats import Interval
 from core.fairness.suppression import HIDDEN_TEXT
 from core.fairness.verdicts import Verdicts

@@ -57,13 +57,17 @@ def judge(
     unequal = selected & ((wide_low > tolerance) | (wide_high < -tolerance))
     equal = (low >= -tolerance) & (high <= tolerance)
     verdict = np.select([unequal, equal], [UNEQUAL, EQUAL], UNDECIDED).astype(object)
-    # The interval must become this many times narrower to lie beyond the tolerance, or within it.
     with np.errstate(divide="ignore", invalid="ignore"):
         beyond = np.where(gap > 0, gap - wide_low, wide_high - gap) / (np.abs(gap) - tolerance)
         beyond = np.maximum(beyond, stats.norm.isf(picked_tail) / stats.norm.isf(p_value / 2))
-        within = np.maximum((gap - low) / (gap + tolerance), (high - gap) / (tolerance - gap))
-    shrink = np.where(np.abs(gap) > tolerance, beyond, within)
+    shrink = np.where(np.abs(gap) > tolerance, beyond, _shrink_within(gap, low, high, tolerance))
     return Verdicts(adjusted, verdict, np.where(verdict == UNDECIDED, more_users(n, shrink), 0))
+
+
+def _shrink_within(gap: np.ndarray, low: np.ndarray, high: np.ndarray, tolerance: np.ndarray) -> np.ndarray:
+    """How many times narrower the interval must become to lie within the tolerance."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.maximum((gap - low) / (gap + tolerance), (high - gap) / (tolerance - gap))
 
 
 def more_users(n: np.ndarray, shrink: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ import plotly.graph_objects as go
 
 from core.figures.groups import OUTLINE, Style
 from core.figures.layout import BAND, NULL, figure, note, parity_line, rows_height, whiskers
-from core.figures.numbers import points, sample, score, with_interval
+from core.figures.numbers import points, sample, with_interval
 from core.figures.text import plotly_text
 
 FADED = 0.45  # groups of fewer than 30 users
@@ -110,49 +110,8 @@ def _hover(row, metric: str) -> str:
     lines = [
         f"<b>{plotly_text(row.group)}</b>",
         f"{metric} gap {with_interval(row.value, row.low, row.high, row.n, form=points)}",
-        f"{VERDICT_WORDS.get(row.verdict, row.verdict)}",
+        f"{VERDICT_WORDS[row.verdict]}",
     ]
     if row.small:
         lines.append("fewer than 30 users: read with care")
     return "<br>".join(lines) + "<extra></extra>"
-
-
-def mean_figure(
-    rows: pd.DataFrame, styles: dict[str, Style], *, metric: str, overall: float | None
-) -> go.Figure:
-    """One dot per group at its mean, with interval; the dashed line is the mean of all users."""
-    rows, _ = shown_rows(rows)
-    drawn = figure(height=rows_height(len(rows)), x_title=f"{metric}   better →")
-    places = np.arange(len(rows))[::-1]
-    for place, row in zip(places, rows.itertuples(), strict=True):
-        if row.suppressed:
-            continue
-        style = styles[row.group]
-        text = with_interval(row.value, row.low, row.high, row.n, form=score)
-        drawn.add_scatter(
-            x=[row.value],
-            y=[place],
-            mode="markers",
-            opacity=FADED if row.small else 1.0,
-            marker={
-                "color": style.colour,
-                "symbol": style.symbol,
-                "size": 12,
-                "line": {"color": OUTLINE, "width": 1},
-            },
-            error_x=whiskers([row.value], [row.low], [row.high]) | {"color": style.colour},
-            name=plotly_text(row.group),
-            hovertemplate=f"<b>{plotly_text(row.group)}</b><br>{metric} {text}<extra></extra>".replace(
-                "%{", "% {"
-            ),
-        )
-    hidden = rows["suppressed"].astype(bool).to_numpy()
-    centre = float(rows.loc[~hidden, "value"].mean()) if (~hidden).any() else 0.0
-    for place in places[hidden]:
-        note(drawn, "hidden: fewer than 10 users", x=centre, y=place, anchor="center")
-    if overall is not None:
-        drawn.add_vline(overall, line={"color": NULL, "width": 1.5, "dash": "dash"})
-    labels = [tick(group, n) for group, n in zip(rows["group"], rows["n"], strict=True)]
-    drawn.update_yaxes(tickvals=places, ticktext=labels, range=[-0.7, len(rows) - 0.3], showgrid=False)
-    drawn.update_xaxes(nticks=7, rangemode="tozero")
-    return drawn

@@ -11,9 +11,10 @@ from core.data.inputs import ModelInputs
 from core.schema.tables import ITEM, RANK, SCORE, USER
 
 BATCH = 512  # users scored at a time: the scores of one batch fit into memory, those of all users need not
-NEIGHBOURS = (
-    5  # of each item, itself included; chosen on validation from 5, 20, 100 (1 is the own history again)
-)
+REPEATS_MATTER = 0.01  # share of repeated purchases below which no list holds what its user had before
+# Items most like each item, itself included. Where people repeat: chosen on validation from 2, 5, 20 and 100,
+# for the own history dominates (1 would be nothing else). Where they do not: the usual 100.
+NEIGHBOURS, NEIGHBOURS_WITHOUT_REPEATS = 2, 100
 
 Scorer = Callable[[np.ndarray], np.ndarray]  # user codes (B,) -> scores (B, n_items)
 
@@ -42,16 +43,18 @@ def p_topfreq(inputs: ModelInputs) -> Scorer:
 
 
 def item_knn(inputs: ModelInputs) -> Scorer:
-    """Every user gets the items most like those bought, weighted by how often those were bought.
+    """Every user gets the items whose nearest items the user bought most often.
 
-    score(u, i) = sum_j log(1 + n_uj) cos(i, j) over the NEIGHBOURS items i most like j, the item itself among
-    them; cos between the columns of log(1 + counts). Sarwar et al., Item-based collaborative filtering, WWW 2001.
+    score(u, i) = sum_j n_uj cos(i, j) over the NEIGHBOURS items j most like i, i itself among them; cos between
+    the columns of the counts n. Sarwar et al., Item-based collaborative filtering, WWW 2001. Cosine of counts
+    and votes by count were best on validation among counts, their logarithm and mere presence.
     """
-    counts = _user_items(inputs).log1p()
+    counts = _user_items(inputs)
     norms = np.sqrt(np.asarray(counts.multiply(counts).sum(axis=0)).ravel())
     unit = (counts @ sp.diags_array(1 / np.maximum(norms, 1e-9))).tocsr()
-    neighbours = _neighbours(unit)
-    return lambda users: (counts[users] @ neighbours).toarray()
+    k = NEIGHBOURS if _repeat_share(counts) >= REPEATS_MATTER else NEIGHBOURS_WITHOUT_REPEATS
+    votes = _neighbours(unit, k).T.tocsr()
+    return lambda users: (counts[users] @ votes).toarray()
 
 
 BASELINES: dict[str, Callable[[ModelInputs], Scorer]] = {
@@ -62,15 +65,24 @@ BASELINES: dict[str, Callable[[ModelInputs], Scorer]] = {
 
 
 def baseline_candidates(name: str, inputs: ModelInputs, *, k: int) -> pd.DataFrame:
-    """Top k of every user by a baseline: `user`, `item` (int32), `rank` (int16), `score` (float32)."""
-    score = BASELINES[name](inputs)
+    """Top k of every user by a baseline: `user`, `item` (int32), `rank` (int16), `score` (float32).
+
+    Where hardly any purchase repeats an earlier one, what a user had before is left out, as the model does; lists
+    are then shorter than k where the rest of the catalogue is.
+    """
+    score, seen = BASELINES[name](inputs), _user_items(inputs)
+    exclude = _repeat_share(seen) < REPEATS_MATTER
     k = min(k, inputs.n_items)
     parts = []
     for start in range(0, inputs.n_users, BATCH):
         users = np.arange(start, min(start + BATCH, inputs.n_users))
-        parts.append(_best(score(users), k))
+        values = score(users)
+        if exclude:
+            values = np.array(values, dtype=float)
+            values[seen[users].nonzero()] = -np.inf
+        parts.append(_best(values, k))
     items, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return pd.DataFrame(
+    lists = pd.DataFrame(
         {
             USER: np.repeat(np.arange(inputs.n_users, dtype=np.int32), k),
             ITEM: items.ravel().astype(np.int32),
@@ -78,19 +90,29 @@ def baseline_candidates(name: str, inputs: ModelInputs, *, k: int) -> pd.DataFra
             SCORE: scores.ravel().astype(np.float32),
         }
     )
+    return lists[np.isfinite(lists[SCORE])].reset_index(drop=True) if exclude else lists
 
 
 def _best(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Codes and scores of the k best of each row, (B, k) each, best first."""
-    values, items = torch.from_numpy(np.ascontiguousarray(scores)).topk(k, dim=1)
-    return items.numpy(), values.numpy()
+    """Codes and scores of the k best of each row, best first; ties by code."""
+    found = np.sort(torch.from_numpy(np.ascontiguousarray(scores)).topk(k, dim=1).indices.numpy(), axis=1)
+    values = np.take_along_axis(scores, found, axis=1)
+    order = np.argsort(-values, axis=1, kind="stable")
+    return np.take_along_axis(found, order, axis=1), np.take_along_axis(values, order, axis=1)
+
+
+def _repeat_share(counts: sp.csr_array) -> float:
+    """Share of events that repeat an earlier item of the same user."""
+    return 1 - counts.nnz / max(counts.sum(), 1)
 
 
 def _user_items(inputs: ModelInputs) -> sp.csr_array:
     """How often each user took each item, (n_users, n_items)."""
     history = inputs.history
     ones = np.ones(len(history.items), dtype=np.float32)
-    return sp.csr_array((ones, (history.users, history.items)), shape=(inputs.n_users, inputs.n_items))
+    counts = sp.csr_array((ones, (history.users, history.items)), shape=(inputs.n_users, inputs.n_items))
+    counts.sum_duplicates()
+    return counts
 
 
 def _latest(inputs: ModelInputs) -> sp.csr_array:
@@ -109,14 +131,14 @@ def _unit(counts: np.ndarray) -> np.ndarray:
     return counts / max(counts.max(initial=0), 1)
 
 
-def _neighbours(unit: sp.csr_array) -> sp.csr_array:
+def _neighbours(unit: sp.csr_array, k: int) -> sp.csr_array:
     """Each item's most similar items with their cosine, (n_items, n_items); computed a block of items at a time."""
     n_items = unit.shape[1]
     transposed = unit.T.tocsr()
     blocks = []
     for start in range(0, n_items, BATCH):
         block = (transposed[start : start + BATCH] @ unit).toarray()
-        items, cosines = _best(block, min(NEIGHBOURS, n_items))
+        items, cosines = _best(block, min(k, n_items))
         rows = np.repeat(np.arange(len(block)), items.shape[1])
         blocks.append(sp.csr_array((cosines.ravel(), (rows, items.ravel())), shape=block.shape))
     return sp.vstack(blocks, format="csr")

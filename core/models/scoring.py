@@ -19,8 +19,7 @@ def scores(answer: Answer, batch: Batch) -> Tensor:
     """Scores of the whole catalogue at every moment, float32 (N, n_items)."""
     dense = torch.nn.functional.linear(answer.states, answer.items, answer.bias).float()
     if answer.repeats is not None:
-        at = (batch.repeats.moments, batch.repeats.items)
-        dense[at] = torch.logaddexp(dense[at], answer.repeats.float())
+        dense[batch.repeats.moments, batch.repeats.items] = answer.repeats.float()
     return dense
 
 

@@ -33,7 +33,10 @@ class DatasetSettings(Settings):
         description="An item is recommended only if this many users bought it before the split",
     )
     minimum_user_events: int = Field(
-        5, ge=1, le=1000, description="A user is trained on only with this many events before the split"
+        5,
+        ge=1,
+        le=1000,
+        description="A user counts as a buyer of items only with this many purchases before the split",
     )
     maximum_quantity: float = Field(
         50, gt=0, description="Lines with a larger quantity are sold by volume (fuel) and have no unit price"
@@ -48,6 +51,11 @@ class DatasetSettings(Settings):
         None, description="IANA time zone whose calendar days and weeks count; unset: the one of the source"
     )
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of all prices")
+
+    @field_validator("protected")
+    @classmethod
+    def _each_once(cls, protected: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return protected if protected is None else tuple(dict.fromkeys(protected))
 
     @field_validator("timezone")
     @classmethod
@@ -75,11 +83,11 @@ class TrainSettings(Settings):
         "auto: next where baskets hold single items",
     )
     horizon_days: int = Field(28, ge=1, le=730, description="Days of the window to predict")
-    epochs: int = Field(8, ge=1, le=1000, description="Passes over the training data at most")
+    epochs: int = Field(3, ge=1, le=1000, description="Passes over the training data at most")
     patience: int = Field(
         2, ge=1, le=100, description="Stop after this many epochs without a better validation NDCG"
     )
-    batch_size: int = Field(64, ge=1, le=4096, description="Users per step")
+    batch_size: int = Field(16, ge=1, le=4096, description="Users per step")
     learning_rate: float = Field(2e-3, gt=0, le=1, description="Peak learning rate of AdamW")
     weight_decay: float = Field(0.01, ge=0, le=1, description="AdamW weight decay")
     seed: int = Field(7, ge=0, le=2**31 - 1, description="Seed of every random number")
@@ -94,23 +102,12 @@ class TrainSettings(Settings):
 
 
 Attributes = Annotated[tuple[str, ...], Field(min_length=1, max_length=2)]
+Share = Annotated[float, Field(gt=0, lt=1)]
 
 
-class AuditSettings(Settings):
-    """What an audit compares and when a gap matters."""
+class Statistics(Settings):
+    """How sure a number is, and which groups are too small for one."""
 
-    by: tuple[Attributes, ...] = Field(description="Groupings: one attribute, or two crossed")
-    k: int = Field(10, ge=1, le=200, description="Length of the list that a user sees")
-    reference: str | None = Field(
-        None, description="Compare with this group; unset: with everyone else (rest)"
-    )
-    tolerance: float = Field(
-        0.10, gt=0, lt=1, description="A gap matters from this share of the metric's overall mean upwards"
-    )
-    tolerances: dict[str, float] = Field(
-        default_factory=dict,
-        description="Tolerance of single metrics where it differs (ndcg, recall, mrr, coverage)",
-    )
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals")
     draws: int = Field(1000, ge=100, le=20000, description="Bootstrap draws over users")
     permutations: int = Field(
@@ -120,6 +117,28 @@ class AuditSettings(Settings):
     minimum_group: int = Field(10, ge=10, description="Groups with fewer users are hidden")
     small_group: int = Field(30, ge=10, description="Groups with fewer users are greyed")
     seed: int = Field(7, ge=0, description="Seed of bootstrap and permutation")
+
+
+class AuditSettings(Statistics):
+    """What an audit compares and when a gap matters."""
+
+    by: tuple[Attributes, ...] = Field(min_length=1, description="Groupings: one attribute, or two crossed")
+    k: int = Field(10, ge=1, le=200, description="Length of the list that a user sees")
+    reference: str | None = Field(
+        None, description="Compare with this group; unset: with everyone else (rest)"
+    )
+    tolerance: Share = Field(
+        0.10, description="A gap matters from this share of the metric's overall mean upwards"
+    )
+    tolerances: dict[str, Share] = Field(
+        default_factory=dict,
+        description="Tolerance of single metrics where it differs (ndcg, recall, mrr, coverage)",
+    )
+
+    @field_validator("by")
+    @classmethod
+    def _each_once(cls, by: tuple[Attributes, ...]) -> tuple[Attributes, ...]:
+        return tuple(dict.fromkeys(by))
 
 
 def parse_by(text: str) -> tuple[tuple[str, ...], ...]:
@@ -134,6 +153,12 @@ def parse_by(text: str) -> tuple[tuple[str, ...], ...]:
     return groupings
 
 
+PLAINER = {  # kinds of pydantic's errors whose words mean something to programmers only
+    "tuple_type": "Input should be a list such as [age, income]",
+    "dict_type": "Input should be pairs such as {ndcg: 0.1}",
+}
+
+
 def settings_from(kind: type[Settings], values: dict) -> Settings:
     """Validate settings; a bad one raises SettingsError with one clear line."""
     try:
@@ -145,4 +170,5 @@ def settings_from(kind: type[Settings], values: dict) -> Settings:
             raise SettingsError(
                 f"'{name}' is no setting; there are {', '.join(kind.model_fields)}."
             ) from None
-        raise SettingsError(f"Setting '{name}': {first['msg'].removeprefix('Value error, ')}.") from None
+        problem = PLAINER.get(first["type"], first["msg"].removeprefix("Value error, "))
+        raise SettingsError(f"Setting '{name}': {problem}.") from None

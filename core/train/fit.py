@@ -30,7 +30,7 @@ VALIDATION_USERS = 2_000  # at most, for early stopping; drawn with the seed
 SCALE_USERS = 256  # whose repeat features set the scale
 WARM_UP_STEPS = 20
 LAST_RATE = 0.05  # of the peak learning rate, at the end of the cosine
-REPEAT_RATE = 3.0  # learning rate of the repeat term relative to the rest: few weights, many examples
+REPEAT_RATE = 5.0  # learning rate of the repeat term relative to the rest: few weights, many examples
 GRADIENT_NORM = 1.0
 CHECKPOINT_SECONDS = 15.0
 

@@ -94,9 +94,7 @@ class _FusedCrossEntropy(torch.autograd.Function):
             logits = torch.nn.functional.linear(states[begin:end], items, bias).to(kind)  # (n, C)
             if repeats is not None:
                 at, part = _cells(sparse, begin, end)
-                taste, habit = logits[at], repeats[part].to(kind)
-                share = torch.sigmoid(habit - taste)  # of the mixture that is habit
-                logits[at] = torch.logaddexp(taste, habit)
+                logits[at] = repeats[part].to(kind)
             wanted, chosen = _cells(positive, begin, end)
             weight, row_weight = weights[chosen].to(kind), moment_weights[begin:end, None].to(kind)
             loss = loss - (logits[wanted] * weight).sum()
@@ -106,9 +104,8 @@ class _FusedCrossEntropy(torch.autograd.Function):
             slope = logits.mul_(row_weight / total)  # d loss / d logits, (n, C)
             slope.index_put_(wanted, -weight, accumulate=True)
             if repeats is not None:
-                here = slope[at]
-                repeat_grad[part] = here * share
-                slope[at] = here * (1 - share)
+                repeat_grad[part] = slope[at]
+                slope[at] = 0  # taste has no say there
             grads[0][begin:end] = slope @ items
             grads[1] += slope.T @ states[begin:end]
             grads[2] += slope.sum(dim=0)

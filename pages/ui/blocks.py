@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.figures.export import csv_bytes, parquet_bytes
 from core.figures.layout import CONFIG, themed
-from core.figures.tables import Card
+from core.figures.scorecard import Card
 from core.figures.text import markdown_text, unmarked
 from pages.ui import links
 
@@ -78,7 +78,7 @@ def downloads(frame: pd.DataFrame, *, name: str) -> None:
                 on_click="ignore",
                 type="tertiary",
                 icon=":material/download:",
-                help=f"{name} as {label}",
+                help=f"{markdown_text(name)} as {label}",
             )
 
 

@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from core.figures import sentences, tables
+from core.figures import about_runs
 from core.figures.accuracy import comparison_figure
+from core.figures.numbers import moment
+from core.figures.sentences import metric_name
 from core.figures.text import plain
 from core.schema.documents import Run
 from pages.ui import blocks, cached, links
@@ -21,18 +23,18 @@ def show(view: View, runs: list[Run]) -> None:
     found = cached.compare(view.workspace, first.id, second.id, by=view.by, k=view.k)
     metric = f"ndcg@{view.k}"
     rows = found.rows[found.rows["metric"] == metric].reset_index(drop=True)
-    answer = sentences.comparison_sentence(rows, metric=sentences.metric_name(metric))
+    answer = about_runs.comparison_sentence(rows, metric=metric_name(metric))
     st.markdown(answer)
     blocks.chart(
-        comparison_figure(rows, metric=sentences.metric_name(metric)),
+        comparison_figure(rows, metric=metric_name(metric)),
         key="comparison",
         alt=answer,
         reading="Each dot is the mean of B minus A over the same users, its whisker the 95 % interval. Only an interval "
         f"that leaves out zero shows a difference; {found.tests} comparisons were corrected for together.",
     )
     blocks.folded_table(found.rows, name=f"run B minus run A by {'-'.join(view.by) or 'everyone'}")
-    st.markdown(sentences.settings_sentence(first, second))
-    settings = tables.settings_table(first, second)
+    st.markdown(about_runs.settings_sentence(first, second))
+    settings = about_runs.settings_table(first, second)
     differing = settings[settings["Differs"]].drop(columns="Differs")
     blocks.table(settings, name="settings of both runs", shown=differing)
 
@@ -41,7 +43,7 @@ def _choose(runs: dict[str, Run]) -> tuple[Run, Run]:
     newest, before = list(runs)[:2]
     links.restore("first", list(runs), before)
     left, right = st.columns(2)
-    label = {id: f"{plain(run.name, limit=40)} · {tables.moment(run.created_at)}" for id, run in runs.items()}
+    label = {id: f"{plain(run.name, limit=40)} · {moment(run.created_at)}" for id, run in runs.items()}
     shared = {"format_func": label.get, "persist_state": "session"}
     first = left.selectbox("Run A", list(runs), key="first", **shared)
     others = [id for id in runs if id != first]

@@ -2,8 +2,7 @@
 
 import streamlit as st
 
-from core.figures import tables
-from core.figures.sentences import hits_sentence
+from core.figures import about_lists
 from core.figures.text import markdown_text, plain, spoken
 from core.workflow.showing import OneUser, one_user
 from pages.ui import blocks, cached, links
@@ -36,18 +35,24 @@ def show(view: View) -> None:
 
 
 def _side_by_side(user: OneUser, asked: str) -> None:
-    known = [f"{spoken(name).lower()} {markdown_text(value)}" for name, value in user.attributes.items()]
+    known = [
+        f"{markdown_text(spoken(name).lower())} {markdown_text(value)}"
+        for name, value in user.attributes.items()
+    ]
     st.markdown(
-        f"{hits_sentence(user.hits, len(user.shown))} " + (f"Known: {', '.join(known)}." if known else "")
+        f"{about_lists.hits_sentence(user.hits, len(user.shown))} "
+        + (f"Known: {', '.join(known)}." if known else "")
     )
     left, right = st.columns(2)
     with left:
         st.markdown("**What the model shows**")
-        blocks.table(user.shown, name=f"list of user {plain(asked)}", shown=tables.list_table(user.shown))
+        blocks.table(
+            user.shown, name=f"list of user {plain(asked)}", shown=about_lists.list_table(user.shown)
+        )
     with right:
         st.markdown("**What the user bought before the test**")
         blocks.table(
-            user.history, name=f"history of user {plain(asked)}", shown=tables.past_table(user.history)
+            user.history, name=f"history of user {plain(asked)}", shown=about_lists.past_table(user.history)
         )
     blocks.how_to_read(
         "*Bought before* counts purchases before the test window; a tick marks what the user really bought in it. "

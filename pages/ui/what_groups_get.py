@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from core.figures import sentences, tables
+from core.figures import about_lists
 from core.figures.groups import group_styles
 from core.figures.shares import share_figure
 from core.figures.text import plain, spoken
@@ -24,9 +24,9 @@ def show(view: View) -> None:
     groups = _choose_groups(visible)
     rows = shown.rows[shown.rows["group"].isin(groups)]
     blocks.section(
-        "What they are shown", sentences.repeat_sentence(rows[rows["dimension"] == REPEAT], k=view.k)
+        "What they are shown", about_lists.repeat_sentence(rows[rows["dimension"] == REPEAT], k=view.k)
     )
-    blocks.cards(tables.repeat_cards(rows[rows["dimension"] == REPEAT]))
+    blocks.cards(about_lists.repeat_cards(rows[rows["dimension"] == REPEAT]))
     _mix(view, rows, groups, group_styles(shown.groups))
     if shown.hidden:
         st.caption(
@@ -66,7 +66,7 @@ def _mix(view: View, rows: pd.DataFrame, groups: list[str], styles: dict) -> Non
     chosen = rows[rows["dimension"] == of]
     chosen = chosen.sort_values("group", key=lambda names: names.map(groups.index), kind="stable")
     list_name = f"top {view.k} list"
-    answer = sentences.mix_sentence(chosen, of=list_name)
+    answer = about_lists.mix_sentence(chosen, of=list_name)
     st.markdown(answer)
     blocks.chart(
         share_figure(chosen, styles, of=list_name),

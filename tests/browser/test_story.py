@@ -1,11 +1,15 @@
 """The real path of a newcomer, in order: each test goes on where the one before ended."""
 
+import os
 import re
+import signal
+import time
+from contextlib import closing
 
 import pandas as pd
 import pytest
 
-from core.schema.documents import RUNS
+from core.schema.documents import JOBS, RUNS
 from core.store.workspace import Workspace
 from tests.browser.conftest import serving
 
@@ -30,10 +34,24 @@ def filled(visit, page: str, url: str) -> None:
 
 
 def runs(server) -> list[str]:
-    workspace = Workspace.open(server.workspace, f"sqlite:///{server.workspace}/evenhand.db")
-    found = [run["_id"] for run in workspace.documents.find(RUNS, sort="created_at", descending=True)]
-    workspace.close()
-    return found
+    with closing(Workspace.open(server.workspace, f"sqlite:///{server.workspace}/evenhand.db")) as workspace:
+        return [run["_id"] for run in workspace.documents.find(RUNS, sort="created_at", descending=True)]
+
+
+def kill_the_worker(server) -> str:
+    """As a crash would, while it works on a job; the job's id."""
+    with closing(Workspace.open(server.workspace, f"sqlite:///{server.workspace}/evenhand.db")) as workspace:
+        for _ in range(600):
+            if running := workspace.documents.find(JOBS, field="state", value="running"):
+                os.kill(int(running[0]["worker"].rpartition(":")[2]), signal.SIGKILL)
+                return running[0]["_id"]
+            time.sleep(0.05)
+    raise AssertionError("no worker took the job")
+
+
+def attempts(server, job: str) -> int:
+    with closing(Workspace.open(server.workspace, f"sqlite:///{server.workspace}/evenhand.db")) as workspace:
+        return workspace.documents.get(JOBS, job)["attempt"]
 
 
 def test_the_first_open_shows_progress_fills_the_data_page_and_then_the_audit(server, visit):
@@ -82,12 +100,14 @@ def test_retraining_with_another_setting_adds_a_run_to_compare(server, visit):
     tab.page.get_by_role("spinbutton", name="Epochs").fill("1")
     tab.page.get_by_role("button", name="Train", exact=True).click()
     tab.page.get_by_role("progressbar").wait_for()
+    job = kill_the_worker(server)  # the page notices, another worker goes on
     tab.page.get_by_text("B minus A is").first.wait_for(timeout=FIRST_AUDIT)
     tab.settle().check()
     assert "They differ in epochs" in tab.text()
     assert "Narrow <b>one</b>" in tab.page.get_by_role("combobox", name="Run B").input_value()
     assert tab.page.locator("b", has_text="one").count() == 0
     assert len(runs(server)) == 2
+    assert attempts(server, job) == 2
 
 
 def test_a_deep_link_in_a_new_browser_restores_run_groups_and_filters(server, visit):

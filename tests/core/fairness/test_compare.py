@@ -7,10 +7,10 @@ from scipy import stats
 
 from core.errors import InputError
 from core.fairness.compare import compare_runs
-from core.schema.settings import AuditSettings
+from core.schema.settings import Statistics
 from tests.core.fairness.shops import synthetic
 
-SETTINGS = AuditSettings(by=(("age",),), draws=300, permutations=400)
+OPTIONS = {"by": (("age",),), "k": 10, "settings": Statistics(draws=300, permutations=400)}
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def row(comparison, group, metric="ndcg@10"):
 
 def test_a_run_compared_with_itself_shows_no_difference(run):
     per_user, users = run
-    rows = compare_runs(per_user, per_user, users, SETTINGS).rows
+    rows = compare_runs(per_user, per_user, users=users, **OPTIONS).rows
     shown = rows[~rows["suppressed"]]
     assert (shown[["difference", "low", "high"]] == 0).all(axis=None)
     assert set(shown["verdict"]) == {"no difference shown"}
@@ -41,7 +41,7 @@ def test_a_run_compared_with_itself_shows_no_difference(run):
 
 def test_pairing_finds_a_small_gain_that_two_separate_means_would_not(run):
     per_user, users = run
-    found = row(compare_runs(per_user, changed(per_user, 0.02), users, SETTINGS), "all")
+    found = row(compare_runs(per_user, changed(per_user, 0.02), users=users, **OPTIONS), "all")
     assert found["verdict"] == "better"
     assert found["low"] < found["difference"] < found["high"]
     apart = stats.ttest_ind(per_user["ndcg@10"], changed(per_user, 0.02)["ndcg@10"])
@@ -52,7 +52,8 @@ def test_swapping_the_runs_turns_the_answer_around(run):
     per_user, users = run
     other = changed(per_user, 0.05)
     one, two = (
-        row(compare_runs(*pair, users, SETTINGS), "c") for pair in ((per_user, other), (other, per_user))
+        row(compare_runs(*pair, users=users, **OPTIONS), "c")
+        for pair in ((per_user, other), (other, per_user))
     )
     assert (one["verdict"], two["verdict"]) == ("better", "worse")
     assert one["difference"] == pytest.approx(-two["difference"])
@@ -62,15 +63,22 @@ def test_swapping_the_runs_turns_the_answer_around(run):
 def test_a_gain_of_one_group_is_told_of_that_group(run):
     per_user, users = run
     lifted = changed(per_user, 0).assign(**{"ndcg@10": lambda t: t["ndcg@10"] + 0.1 * (users["age"] == "d")})
-    comparison = compare_runs(per_user, lifted, users, SETTINGS)
+    comparison = compare_runs(per_user, lifted, users=users, **OPTIONS)
     assert row(comparison, "d")["verdict"] == "better"
     assert row(comparison, "c")["verdict"] == "no difference shown"
+
+
+def test_without_groupings_only_everybody_is_compared(run):
+    per_user, users = run
+    rows = compare_runs(per_user, changed(per_user, 0.05), users=users, **OPTIONS | {"by": ()}).rows
+    assert set(rows["group"]) == {"all"}
+    assert len(rows) == 3
 
 
 def test_only_users_of_both_runs_are_compared(run):
     per_user, users = run
     comparison = compare_runs(
-        per_user.iloc[:-3], per_user.iloc[2:].sample(frac=1, random_state=0), users, SETTINGS
+        per_user.iloc[:-3], per_user.iloc[2:].sample(frac=1, random_state=0), users=users, **OPTIONS
     )
     assert (comparison.users, comparison.users_left_out) == (441, 5)
     assert row(comparison, "all")["difference"] == 0
@@ -78,7 +86,7 @@ def test_only_users_of_both_runs_are_compared(run):
 
 def test_hidden_groups_carry_no_number(run):
     per_user, users = run
-    rows = compare_runs(per_user, changed(per_user, 0.05), users, SETTINGS).rows
+    rows = compare_runs(per_user, changed(per_user, 0.05), users=users, **OPTIONS).rows
     hidden = rows[rows["suppressed"]]
     assert set(hidden["group"]) == {"a", "b"}
     assert set(hidden["n"]) == {"hidden"}
@@ -91,7 +99,7 @@ def test_hidden_groups_carry_no_number(run):
 
 def test_the_correction_counts_all_shown_rows(run):
     per_user, users = run
-    comparison = compare_runs(per_user, changed(per_user, 0.05), users, SETTINGS)
+    comparison = compare_runs(per_user, changed(per_user, 0.05), users=users, **OPTIONS)
     shown = comparison.rows[~comparison.rows["suppressed"]]
     assert comparison.tests == len(shown) == 2 * 3
     assert shown["p_adjusted"].to_numpy(float) == pytest.approx(
@@ -102,9 +110,9 @@ def test_the_correction_counts_all_shown_rows(run):
 def test_runs_without_users_in_common_are_refused(run):
     per_user, users = run
     with pytest.raises(InputError, match="share too few users"):
-        compare_runs(per_user.iloc[:100], per_user.iloc[100:], users, SETTINGS)
+        compare_runs(per_user.iloc[:100], per_user.iloc[100:], users=users, **OPTIONS)
     with pytest.raises(InputError, match="share too few users, or no metric"):
-        compare_runs(per_user[["user", "ndcg@10"]], per_user[["user", "recall@10"]], users, SETTINGS)
+        compare_runs(per_user[["user", "ndcg@10"]], per_user[["user", "recall@10"]], users=users, **OPTIONS)
 
 
 def test_noise_alone_is_no_difference_in_nineteen_of_twenty_comparisons():
@@ -114,6 +122,8 @@ def test_noise_alone_is_no_difference_in_nineteen_of_twenty_comparisons():
         noisy = per_user.assign(
             **{"ndcg@10": per_user["ndcg@10"] + np.random.default_rng(seed).normal(0, 0.05, 140)}
         )
-        rows = compare_runs(per_user[["user", "ndcg@10"]], noisy[["user", "ndcg@10"]], users, SETTINGS).rows
+        rows = compare_runs(
+            per_user[["user", "ndcg@10"]], noisy[["user", "ndcg@10"]], users=users, **OPTIONS
+        ).rows
         alarms += bool(pd.Series(rows["verdict"]).isin(["better", "worse"]).any())
     assert alarms <= stats.binom.ppf(0.99, 60, 0.05)

@@ -5,7 +5,7 @@ import pytest
 
 from core.figures.gaps import gap_figure, shown_rows
 from core.figures.groups import PALETTE, group_styles
-from core.figures.tables import scorecard, select, verdict_table
+from core.figures.scorecard import scorecard, select, verdict_table
 from tests.core.figures.rows import EVIL, GROUPS, audit_rows
 
 

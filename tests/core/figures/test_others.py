@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.figures.about_data import quality_table
 from core.figures.accuracy import accuracy_figure, comparison_figure, training_figure
 from core.figures.dataset import calendar_figure, crossing_figure, group_size_figure
 from core.figures.groups import group_styles
 from core.figures.layout import themed
 from core.figures.shares import share_figure
-from core.figures.tables import quality_table
 from core.schema.documents import Epoch, RuleCount
 
 

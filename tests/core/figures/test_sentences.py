@@ -2,7 +2,8 @@ import pandas as pd
 import pytest
 
 from core.figures import sentences
-from core.figures.tables import select
+from core.figures.about_lists import mix_sentence
+from core.figures.scorecard import select
 from tests.core.figures.rows import EVIL, audit_rows
 
 
@@ -51,9 +52,10 @@ def test_names_from_the_data_are_escaped(gaps):
     assert "](" not in text
 
 
-def test_the_mix_of_two_groups_names_what_differs_most():
+def test_the_mix_of_two_groups_names_what_differs_most_with_intervals_and_n():
     shares = [("a", "Milk", 0.5), ("a", "Beer", 0.1), ("b", "Milk", 0.45), ("b", "Beer", 0.3)]
     rows = pd.DataFrame(shares, columns=["group", "value_name", "value"])
-    assert sentences.mix_sentence(rows, of="top 10 list") == (
-        "The lists differ most in **Beer**: 10.0 % for a, 30.0 % for b."
+    rows = rows.assign(low=rows["value"] - 0.05, high=rows["value"] + 0.05, n=40)
+    assert mix_sentence(rows, of="top 10 list").replace("\\", "") == (
+        "The lists differ most in **Beer**: 10.0 % [5.0 %, 15.0 %] · n=40 for a and 30.0 % [25.0 %, 35.0 %] · n=40 for b."
     )

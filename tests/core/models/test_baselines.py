@@ -1,5 +1,7 @@
 """Baselines against brute force on a small shop."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,12 +52,11 @@ def test_p_topfreq_orders_by_count_then_recency_then_popularity(inputs):
 def test_item_knn_agrees_with_a_dense_computation(inputs):
     counts = np.zeros((N_USERS, N_ITEMS))
     np.add.at(counts, (inputs.history.users, inputs.history.items), 1)
-    logs = np.log1p(counts)
-    norms = np.linalg.norm(logs, axis=0)
-    cosine = logs.T @ logs / np.maximum(np.outer(norms, norms), 1e-12)
+    norms = np.linalg.norm(counts, axis=0)
+    cosine = counts.T @ counts / np.maximum(np.outer(norms, norms), 1e-12)
     for item in range(N_ITEMS):
         cosine[item, np.argsort(-cosine[item], kind="stable")[NEIGHBOURS:]] = 0
-    expected = logs @ cosine
+    expected = counts @ cosine.T
     found = BASELINES["item_knn"](inputs)(np.arange(N_USERS))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
@@ -76,3 +77,22 @@ def test_every_user_gets_a_full_list_without_duplicates(inputs, name, k):
     assert not lists.duplicated(["user", "item"]).any()
     assert lists["item"].between(0, N_ITEMS - 1).all()
     assert (lists.groupby("user")["score"].diff().dropna() <= 0).all()
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_where_nobody_repeats_no_list_holds_what_its_user_had(inputs, name):
+    past = inputs.history
+    once = np.unique(past.users.astype(np.int64) * N_ITEMS + past.items, return_index=True)[1]
+    users = past.users[once]
+    history = Sequences(
+        offsets=np.searchsorted(users, np.arange(N_USERS + 1)),
+        items=past.items[once],
+        times=past.times[once],
+        baskets=past.baskets[once],
+        events=past.events[once],
+    )
+    lists = baseline_candidates(name, replace(inputs, history=history), k=N_ITEMS)
+    had = set(zip(users.tolist(), history.items.tolist(), strict=True))
+    listed = set(zip(lists["user"].tolist(), lists["item"].tolist(), strict=True))
+    assert not had & listed
+    assert len(had | listed) == N_USERS * N_ITEMS

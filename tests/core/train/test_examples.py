@@ -31,7 +31,7 @@ def chosen(targets) -> dict[int, set[int]]:
 @pytest.mark.parametrize("length", [3, 50])
 def test_window_targets_are_the_distinct_items_of_the_following_days(length):
     inputs, examples = made(WINDOW, length=length)
-    moments, ends = examples._window(examples.users, np.random.default_rng(0))
+    moments, _ = examples._window(examples.users, np.random.default_rng(0))
     assert len(moments.users) == MOMENTS_PER_USER * len(examples.users)
     assert (moments.times + WEEK <= inputs.at).all()
     batch, targets = examples.draw(examples.users, np.random.default_rng(0))

@@ -1,0 +1,88 @@
+"""What is shown to groups and to one user, in sentences, cards and tables for the screen."""
+
+import pandas as pd
+
+from core.figures.numbers import share, with_interval
+from core.figures.scorecard import Card, beside
+from core.figures.text import markdown_text, plain
+
+
+def mix_sentence(rows: pd.DataFrame, *, of: str) -> str:
+    """The largest difference between two groups' lists, or what one group sees most.
+
+    Args:
+        rows: as in `share_figure`.
+    """
+    groups = list(dict.fromkeys(rows["group"]))
+    if len(groups) == 2:
+        wide = rows.pivot(index="value_name", columns="group", values="value")[groups]
+        name = (wide[groups[1]] - wide[groups[0]]).abs().idxmax()
+        parts = [_of_group(row) for row in rows[rows["value_name"] == name].itertuples()]
+        return f"The lists differ most in **{markdown_text(name)}**: {' and '.join(parts)}."
+    top = rows.loc[rows["value"].idxmax()]
+    return f"**{markdown_text(top['value_name'])}** takes the largest part of the {of}: {_of_group(top)}."
+
+
+def repeat_sentence(rows: pd.DataFrame, *, k: int) -> str:
+    """How much of the lists the users had bought before: one row per group."""
+    parts = [_of_group(row) for row in rows.itertuples()]
+    return f"Of the {k} products shown, users had bought before: {' and '.join(parts)}."
+
+
+def _of_group(row) -> str:
+    """A share with its interval and n, and whose it is."""
+    text = with_interval(row.value, row.low, row.high, row.n, form=share)
+    return f"{markdown_text(text, limit=120)} for {markdown_text(row.group)}"
+
+
+def repeat_cards(rows: pd.DataFrame) -> list[Card]:
+    """Share of the list that a group's users bought before."""
+    return [
+        Card(f"Bought before · {plain(r.group, limit=40)}", share(r.value), beside(r, share))
+        for r in rows.itertuples()
+    ]
+
+
+def hits_sentence(hits: int | None, shown: int) -> str:
+    """How the list did in the test window."""
+    if hits is None:
+        return "This user bought nothing in the test window, so the list cannot be judged."
+    return f"**{hits} of {shown}** recommended products were bought in the test window."
+
+
+def list_table(shown: pd.DataFrame) -> pd.DataFrame:
+    """One user's list for the screen."""
+    return pd.DataFrame(
+        {
+            "#": shown["rank"],
+            "Product": _title(shown),
+            **_category(shown),
+            "Before": shown["times_before"].map(lambda times: f"{times} ×" if times else "new"),
+            "Next": shown["bought_next"].map({True: "✓", False: ""}),
+        }
+    )
+
+
+def past_table(history: pd.DataFrame) -> pd.DataFrame:
+    """One user's history for the screen, most often first."""
+    return pd.DataFrame(
+        {
+            "Product": _title(history),
+            **_category(history),
+            "Times": history["times"],
+            "Last": history["last"].dt.strftime("%-d %b %Y"),
+        }
+    )
+
+
+def _title(items: pd.DataFrame) -> pd.Series:
+    ids = items["item_id"].astype(str)
+    return (
+        ids
+        if "title" not in items
+        else items["title"].astype(object).where(items["title"].notna(), ids).map(plain)
+    )
+
+
+def _category(items: pd.DataFrame) -> dict[str, pd.Series]:
+    return {"Category": items["category"].astype(object).map(plain)} if "category" in items else {}

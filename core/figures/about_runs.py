@@ -1,0 +1,135 @@
+"""Runs and their comparison, in sentences and tables for the screen."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from core.figures.numbers import (
+    count,
+    duration,
+    moment,
+    points,
+    ratio,
+    score,
+    with_interval,
+)
+from core.figures.sentences import plural
+from core.figures.text import markdown_text, plain, spoken
+from core.schema.documents import Run
+from core.schema.settings import TrainSettings
+
+
+def runs_sentence(runs: Sequence[Run]) -> str:
+    """How many runs there are, and the best of them."""
+    scored = [run for run in runs if "ndcg@10" in run.metrics.get("validation", {})]
+    if not scored:
+        return "No run yet."
+    best = max(scored, key=lambda run: run.metrics["validation"]["ndcg@10"])
+    return f"{plural(len(runs), 'run')}; **{markdown_text(best.name)}** is best on the validation split."
+
+
+def run_table(runs: Sequence[Run]) -> pd.DataFrame:
+    """Runs for the download: numbers as numbers, settings as columns."""
+    return pd.DataFrame(
+        [
+            {
+                "run": run.id,
+                "name": run.name,
+                "created_at": run.created_at,
+                "seconds": run.seconds,
+                "device": run.device,
+                "sequences_per_second": run.sequences_per_second,
+                **{f"test {metric}": value for metric, value in run.metrics.get("test", {}).items()},
+                **run.settings,
+            }
+            for run in runs
+        ]
+    )
+
+
+def run_table_shown(runs: Sequence[Run], beside: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Runs for the screen; `beside` holds each run's accuracy beside the baselines (NDCG@10)."""
+    return pd.DataFrame([_run_line(run, accuracy) for run, accuracy in zip(runs, beside, strict=True)])
+
+
+def _run_line(run: Run, accuracy: pd.DataFrame) -> dict[str, str]:
+    own = accuracy[accuracy["is_model"]].iloc[0]
+    best = accuracy[~accuracy["is_model"]]["value"].max()
+    return {
+        "Run": plain(run.name, limit=60),
+        "Trained": moment(run.created_at),
+        "Test NDCG@10": with_interval(own["value"], own["low"], own["high"], own["n"]),
+        "Beside best rule": ratio(own["value"] / best) if best and best > 0 else "–",
+        "Epochs": count(len(run.history)),
+        "Time": duration(run.seconds),
+        "Device": run.device,
+        "Settings": ", ".join(
+            f"{spoken(name).lower()} {value}" for name, value in changed_settings(run).items()
+        )
+        or "standard",
+    }
+
+
+def changed_settings(run: Run) -> dict[str, object]:
+    """The settings of a run that differ from the defaults."""
+    standard = TrainSettings().model_dump(mode="json")
+    return {name: value for name, value in run.settings.items() if standard.get(name) != value}
+
+
+def training_sentence(run: Run) -> str:
+    """How long a run took and which of its epochs was kept."""
+    if not run.history:
+        return f"**{markdown_text(run.name)}** kept no history."
+    best = max(run.history, key=lambda epoch: epoch.validation_ndcg)
+    return (
+        f"**{markdown_text(run.name)}** took {duration(run.seconds)} on {markdown_text(run.device)} for "
+        f"{plural(len(run.history), 'epoch')}; epoch {best.epoch} was best, with a validation NDCG@10 of "
+        f"{score(best.validation_ndcg)}."
+    )
+
+
+def history_table(run: Run) -> pd.DataFrame:
+    """Loss and validation NDCG@10 of every epoch."""
+    return pd.DataFrame([epoch.model_dump() for epoch in run.history])
+
+
+def comparison_sentence(rows: pd.DataFrame, *, metric: str) -> str:
+    """Whether run B is better than run A, for everyone and for groups; columns as in `comparison_figure`."""
+    overall = rows[rows["group"] == "all"].iloc[0]
+    text = markdown_text(
+        with_interval(overall["difference"], overall["low"], overall["high"], overall["n"], form=points),
+        limit=120,
+    )
+    apart = rows[(rows["group"] != "all") & rows["verdict"].isin(["better", "worse"])]
+    groups = f" For {plural(len(apart), 'group')} alone a difference is shown too." if len(apart) else ""
+    claim = {"better": "B is better than A", "worse": "B is worse than A"}.get(
+        overall["verdict"], "No difference is shown"
+    )
+    return f"**{claim}** in {metric}: B minus A is {text}.{groups}"
+
+
+def settings_sentence(first: Run, second: Run) -> str:
+    """Which settings two runs differ in."""
+    names = sorted(first.settings.keys() | second.settings.keys())
+    differing = [
+        spoken(name).lower() for name in names if first.settings.get(name) != second.settings.get(name)
+    ]
+    return f"They differ in {', '.join(differing)}." if differing else "Both runs have the same settings."
+
+
+def settings_table(first: Run, second: Run) -> pd.DataFrame:
+    """Every setting of two runs side by side, those that differ first."""
+    names = sorted(first.settings.keys() | second.settings.keys())
+    rows = [
+        {
+            "Setting": spoken(name),
+            "Run A": str(first.settings.get(name, "–")),
+            "Run B": str(second.settings.get(name, "–")),
+        }
+        for name in names
+    ]
+    return (
+        pd.DataFrame(rows)
+        .assign(Differs=lambda table: table["Run A"] != table["Run B"])
+        .sort_values(["Differs", "Setting"], ascending=[False, True], ignore_index=True)
+    )

@@ -1,0 +1,142 @@
+"""Audit rows as people read them: cards and one line per group, numbers written out, verdicts in words."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from core.figures.gaps import VERDICT_WORDS
+from core.figures.numbers import count, interval, p_value, points, ratio, sample, score, with_interval
+from core.figures.sentences import NO_NUMBER, metric_name
+from core.figures.text import plain
+
+MARKS = {"unequal": "◆", "equal_within_tolerance": "●", "not_enough_data": "○"}
+MOST_LINES = 12  # groups, up to which hidden ones are listed as well
+SUFFIXES = {"mean": "", "gap": "_gap", "ratio": "_ratio", "max_min": "_max_min"}
+
+
+@dataclass(frozen=True)
+class Card:
+    """One number of the scorecard with what stands beside it."""
+
+    label: str
+    value: str
+    note: str
+
+
+def select(rows: pd.DataFrame, metric: str, statistic: str) -> pd.DataFrame:
+    """Rows of one statistic of one metric."""
+    wanted = (rows["statistic"] == statistic) & (rows["metric"] == metric + SUFFIXES[statistic])
+    return rows[wanted].reset_index(drop=True)
+
+
+def scorecard(rows: pd.DataFrame, metric: str) -> list[Card]:
+    """Overall, worst group, range and ratio, verdicts: each number with its interval and n."""
+    means, gaps = select(rows, metric, "mean"), select(rows, metric, "gap")
+    groups = means[means["group"] != "all"]
+    return [
+        *_overall(means, metric),
+        *_worst(groups, metric),
+        *_range(select(rows, metric, "max_min")),
+        *_ratio(select(rows, metric, "ratio")),
+        _verdicts(gaps),
+    ]
+
+
+def _seen(rows: pd.DataFrame) -> pd.DataFrame:
+    return rows[~rows["suppressed"].astype(bool) & rows["value"].notna()]
+
+
+def _overall(means: pd.DataFrame, metric: str) -> list[Card]:
+    rows = _seen(means[means["group"] == "all"])
+    return [
+        Card(f"{metric_name(metric)}, all users", score(r.value), beside(r, score)) for r in rows.itertuples()
+    ]
+
+
+def _worst(groups: pd.DataFrame, metric: str) -> list[Card]:
+    seen = _seen(groups)
+    if seen.empty:
+        return []
+    row = seen.loc[seen["value"].astype(float).idxmin()]
+    return [
+        Card(
+            "Worst-served group",
+            score(row["value"]),
+            f"{plain(row['group'], limit=40)} · {beside(row, score)}",
+        )
+    ]
+
+
+def _range(rows: pd.DataFrame) -> list[Card]:
+    seen = _seen(rows)
+    if seen.empty:
+        return []
+    row = seen.iloc[0]
+    null = (
+        "" if pd.isna(row["null_high"]) else f" · chance alone: up to {points(row['null_high']).lstrip('+')}"
+    )
+    return [
+        Card("Best minus worst group", points(row["value"]).lstrip("+"), beside(row, points, n=False) + null)
+    ]
+
+
+def _ratio(rows: pd.DataFrame) -> list[Card]:
+    seen = _seen(rows)
+    if seen.empty:
+        return []
+    row = seen.loc[seen["value"].astype(float).idxmin()]
+    return [
+        Card(
+            "Lowest ratio to the rest",
+            ratio(row["value"]),
+            f"{plain(row['group'], limit=40)} · {beside(row, ratio)}",
+        )
+    ]
+
+
+def _verdicts(gaps: pd.DataFrame) -> Card:
+    judged = gaps[~gaps["suppressed"].astype(bool)]
+    of = judged["verdict"].value_counts()
+    note = f"{of.get('equal_within_tolerance', 0)} equal within tolerance · {of.get('not_enough_data', 0)} not enough data"
+    return Card("Groups found unequal", f"{of.get('unequal', 0)} of {len(judged)}", note)
+
+
+def beside(row, form, *, n: bool = True) -> str:
+    """`[0.381, 0.443] · n=1,204`, from an audit row as Series or tuple."""
+    low, high, size = row[["low", "high", "n"]] if isinstance(row, pd.Series) else (row.low, row.high, row.n)
+    parts = (interval(low, high, form=form), sample(size) if n else "")
+    return " · ".join(part for part in parts if part)
+
+
+def verdict_table(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """One line per group for the screen: value, gap, corrected p-value and verdict as text; hidden groups last."""
+    means = select(rows, metric, "mean").set_index("group")
+    gaps = select(rows, metric, "gap")
+    judged, hidden = gaps[~gaps["suppressed"]], gaps[gaps["suppressed"]]
+    lines = [_judged_line(gap, means.loc[gap.group], metric) for gap in judged.itertuples()]
+    if len(gaps) <= MOST_LINES:
+        lines += [_hidden_line(group, metric) for group in hidden["group"]]
+    return pd.DataFrame(lines)
+
+
+def _judged_line(gap, mean: pd.Series, metric: str) -> dict[str, str]:
+    return {
+        "Group": plain(gap.group),
+        "Users": count(gap.n),
+        metric_name(metric): with_interval(mean["value"], mean["low"], mean["high"]),
+        "Gap": with_interval(gap.value, gap.low, gap.high, form=points),
+        "p, corrected": p_value(gap.p_adjusted),
+        "Verdict": f"{MARKS[gap.verdict]} {VERDICT_WORDS[gap.verdict]}",
+        "Users to decide it": _more(gap.more_users),
+    }
+
+
+def _hidden_line(group: str, metric: str) -> dict[str, str]:
+    told = dict.fromkeys(("Users", metric_name(metric), "Gap"), "hidden")
+    return {"Group": plain(group)} | told | {"p, corrected": "", "Verdict": "", "Users to decide it": ""}
+
+
+def _more(users) -> str:
+    if pd.isna(users) or users <= 0:
+        return ""
+    return "no number would" if users >= NO_NUMBER else f"about {count(users)} more"
