@@ -8,8 +8,9 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pandas as pd
 import yaml
@@ -28,8 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         workspace = Workspace.open(options.workspace)
         answer, text = options.command(workspace, options)
-    except EvenhandError as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (EvenhandError, OSError) as error:
+        print(f"error: {_one_line(error)}", file=sys.stderr)
         return 2 if isinstance(error, InputError) else 1
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
@@ -39,11 +40,27 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+def _one_line(error: Exception) -> str:
+    """What is wrong, without the line breaks and control characters that names from files may hold."""
+    said = (isinstance(error, OSError) and error.strerror) or error
+    return "".join(letter if letter.isprintable() else " " for letter in str(said))
+
+
 def _print(text: str) -> None:
     try:
         print(text, flush=True)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115  (what is left to flush at exit goes nowhere)
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as every other error is said."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"error: {message} (see {self.prog} --help)\n")
+
+
+Command = Callable[[str, Callable, str], argparse.ArgumentParser]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,14 +71,21 @@ def _parser() -> argparse.ArgumentParser:
     shared.add_argument(
         "--json", action="store_true", default=argparse.SUPPRESS, help="one JSON object on standard output"
     )
-    parser = argparse.ArgumentParser(prog="python -m core", description=__doc__, parents=[shared])
+    parser = _Parser(prog="python -m core", description=__doc__, parents=[shared])
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    def command(name: str, function, description: str) -> argparse.ArgumentParser:
+    def command(name: str, function: Callable, description: str) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=description, description=description, parents=[shared])
         sub.set_defaults(command=function)
         return sub
 
+    _add_work(command)
+    _add_reading(command)
+    return parser
+
+
+def _add_work(command: Command) -> None:
+    """The commands that make something: prepare, train, worker."""
     sub = command("prepare", _prepare, "read, clean and split a source")
     sub.add_argument("source", help="complete_journey or tables")
     sub.add_argument("--path", type=Path, help="folder of the source's files")
@@ -72,6 +96,12 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument("--name", default="", help="what to call the run")
     sub.add_argument("--device", choices=["auto", "cpu", "cuda"])
     _settings_options(sub)
+    sub = command("worker", _worker, "work on queued jobs")
+    sub.add_argument("--idle-seconds", type=float, default=10.0, help="end after this long without work")
+
+
+def _add_reading(command: Command) -> None:
+    """The commands that read a run: evaluate, recommend, audit."""
     sub = command("evaluate", _evaluate, "accuracy of a run")
     sub.add_argument("run")
     sub.add_argument("--split", choices=["validation", "test"], default="test")
@@ -94,12 +124,9 @@ def _parser() -> argparse.ArgumentParser:
     sub.add_argument(
         "--by", help="age,income (each alone) or age*income (crossed); default: the protected attributes"
     )
-    sub.add_argument("--k", type=int, default=10)
+    sub.add_argument("--k", type=int, help="length of the list that a user sees; default: 10")
     sub.add_argument("--split", choices=["validation", "test"], default="test")
     _settings_options(sub)
-    sub = command("worker", _worker, "work on queued jobs")
-    sub.add_argument("--idle-seconds", type=float, default=10.0, help="end after this long without work")
-    return parser
 
 
 def _settings_options(parser: argparse.ArgumentParser) -> None:
@@ -107,6 +134,10 @@ def _settings_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting; may be repeated"
     )
+
+
+# What reading YAML may raise: dates and numbers that are none, and lists in lists without end, are not YAMLErrors.
+UNREADABLE = (yaml.YAMLError, ValueError, RecursionError)
 
 
 def _settings(options: argparse.Namespace, **given: Any) -> dict[str, Any]:
@@ -120,16 +151,16 @@ def _settings(options: argparse.Namespace, **given: Any) -> dict[str, Any]:
             raise SettingsError(f"--set {pair}: write KEY=VALUE.")
         try:
             values[key.strip()] = yaml.safe_load(value)
-        except yaml.YAMLError:
-            raise SettingsError(f"--set {pair}: the value cannot be read.") from None
+        except UNREADABLE:
+            raise SettingsError(f"--set {pair[:80]}: the value cannot be read.") from None
     return values | {key: value for key, value in given.items() if value is not None}
 
 
 def _read_config(path: Path) -> dict[str, Any]:
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"{path.name}: cannot be read as YAML ({type(error).__name__}).") from None
+    except (OSError, *UNREADABLE) as error:
+        raise SettingsError(f"{path.name[:80]}: cannot be read as YAML ({type(error).__name__}).") from None
     if not isinstance(values, dict):
         raise SettingsError(f"{path.name}: holds no settings (KEY: VALUE lines).")
     return values
@@ -154,9 +185,9 @@ Answer = tuple[dict[str, Any] | None, str]
 def _prepare(workspace: Workspace, options: argparse.Namespace) -> Answer:
     from core.data.prepare import prepare
 
-    protected = (
-        [name.strip() for name in options.protected.split(",") if name.strip()] if options.protected else None
-    )
+    protected = None
+    if options.protected is not None:
+        protected = [name.strip() for name in options.protected.split(",") if name.strip()]
     settings = settings_from(DatasetSettings, _settings(options, protected=protected))
     dataset = prepare(workspace, options.source, settings, path=options.path, progress=ProgressLine())
     quality = pd.DataFrame([rule.model_dump() for rule in dataset.quality])
@@ -170,17 +201,9 @@ def _train(workspace: Workspace, options: argparse.Namespace) -> Answer:
 
     settings = settings_from(TrainSettings, _settings(options, device=options.device))
     run_id = new_id("run")
-    scratch = workspace.artefacts.scratch(run_id)
     run = train(
-        workspace,
-        options.dataset,
-        settings,
-        run_id=run_id,
-        name=options.name,
-        progress=ProgressLine(),
-        scratch=scratch,
+        workspace, options.dataset, settings, run_id=run_id, name=options.name, progress=ProgressLine()
     )
-    workspace.artefacts.discard_scratch(run_id)
     answer = {"run": run.id, "device": run.device, "seconds": run.seconds}
     return answer, f"run {run.id} on {run.device} ({run.device_reason}) in {run.seconds:.0f} s"
 
@@ -202,17 +225,15 @@ def _recommend(workspace: Workspace, options: argparse.Namespace) -> Answer:
 def _audit(workspace: Workspace, options: argparse.Namespace) -> Answer:
     from core.workflow.auditing import as_text, audit_recommendations, audit_run, default_by
 
-    if (options.run is None) == (options.recommendations is None) or (options.dataset is None) != (
-        options.run is not None
-    ):
+    own_lists = options.recommendations is not None
+    if own_lists == (options.run is not None) or own_lists != (options.dataset is not None):
         raise SettingsError("Name a run, or --dataset with --recommendations.")
-    by = (
-        parse_by(options.by)
-        if options.by
-        else default_by(workspace, run_id=options.run, dataset_id=options.dataset)
-    )
-    settings = settings_from(AuditSettings, _settings(options, by=by, k=options.k))
-    if options.run:
+    by = None if options.by is None else parse_by(options.by)
+    values = _settings(options, by=by, k=options.k)
+    if "by" not in values:
+        values["by"] = default_by(workspace, run_id=options.run, dataset_id=options.dataset)
+    settings = settings_from(AuditSettings, values)
+    if not own_lists:
         result = audit_run(workspace, options.run, settings, split=options.split)
     else:
         result = audit_recommendations(

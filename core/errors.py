@@ -1,16 +1,16 @@
 """Every error a user can meet.
 
-    EvenhandError              a plain sentence: what is wrong, what was kept, what to do next
-    ├── InputError             the caller gave something unusable (exit code 2)
-    │   ├── TableError         a table breaks its contract: names file, column and first bad rows
-    │   ├── SettingsError      a setting is unknown or out of its bounds
-    │   └── NotFound           no dataset, run, job, user or attribute of that name
-    ├── StoreError             the workspace cannot be read or written
-    │   ├── StoreUnavailable   the document store does not answer
-    │   ├── DuplicateId        a document of that id is there already
-    │   └── CorruptArtefact    a file does not match the hash in its document
-    ├── TrainingError          training diverged or cannot start
-    └── Cancelled              the user asked the job to stop
+EvenhandError              a plain sentence: what is wrong, what was kept, what to do next
+├── InputError             the caller gave something unusable (exit code 2)
+│   ├── TableError         a table breaks its contract: names file, column and first bad rows
+│   ├── SettingsError      a setting is unknown or out of its bounds
+│   └── NotFound           no dataset, run, job, user or attribute of that name
+├── StoreError             the workspace cannot be read or written
+│   ├── StoreUnavailable   the document store does not answer
+│   ├── DuplicateId        a document of that id is there already
+│   └── CorruptArtefact    a file does not match the hash in its document
+├── TrainingError          training diverged or cannot start
+└── Cancelled              the user asked the job to stop
 """
 
 from collections.abc import Sequence

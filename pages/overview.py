@@ -6,7 +6,8 @@ from core.figures import scorecard, sentences
 from core.figures.accuracy import accuracy_figure
 from core.figures.gaps import gap_figure, shown_rows
 from core.figures.groups import group_styles
-from core.figures.text import markdown_text
+from core.figures.text import markdown_text, plain
+from core.schema.settings import REST
 from pages.ui import blocks, cached, links
 from pages.ui.shell import begin_page
 
@@ -21,7 +22,11 @@ if not view.by:
     )
     st.stop()
 
-audit = cached.audit(view.workspace, view.run.id, by=view.by, k=view.k)
+audit = cached.audit(view.workspace, view.run.id, by=view.by, k=view.k, reference=None)
+groups = scorecard.shown_groups(audit.rows)
+links.restore("reference", [REST, *groups], REST)
+if (reference := st.session_state["reference"]) != REST:
+    audit = cached.audit(view.workspace, view.run.id, by=view.by, k=view.k, reference=reference)
 kinds = [metric.partition("@")[0] for metric in audit.metrics]
 links.restore("metric", kinds, kinds[0])
 blocks.notes()
@@ -39,7 +44,8 @@ with st.container(border=True):
 blocks.cards(scorecard.scorecard(audit.rows, metric))
 
 blocks.section("Who is served better or worse")
-st.segmented_control(
+left, right = st.columns([2, 1], vertical_alignment="bottom")
+left.segmented_control(
     "Measured by",
     kinds,
     key="metric",
@@ -49,14 +55,23 @@ st.segmented_control(
     help="NDCG rewards early hits, recall counts them, MRR looks at the first, coverage at how much of the catalogue is shown",
 )
 links.publish_choice("metric", st.session_state["metric"], default=kinds[0])
+right.selectbox(
+    "Compared with",
+    [REST, *groups],
+    key="reference",
+    format_func=lambda group: "everyone else" if group == REST else plain(group),
+    persist_state="session",
+    help="Everyone else, those of unknown attributes included; or one group that all others are held against",
+)
+links.publish_choice("reference", reference, default=REST)
 blocks.chart(
-    gap_figure(gaps, group_styles(gaps["group"].tolist()), metric=name),
+    gap_figure(gaps, group_styles(scorecard.all_groups(audit.rows)), metric=name),
     key="gaps",
     alt=f"Gap in {name} of each group with its interval. {answer}",
     reading=(
-        "A dot is how far a group's mean lies from everyone else's, its whisker the 95 % interval. The thick grey "
-        "stroke is where gaps would fall if groups did not differ, the pale band the tolerance. *Unequal* needs the "
-        "whole interval beyond the band, *equal* the whole interval inside it."
+        f"A dot is how far a group's mean lies from that of {sentences.against(reference)}, its whisker the 95 % "
+        "interval. The thick grey stroke is where gaps would fall if groups did not differ, the pale band the "
+        "tolerance. *Unequal* needs the whole interval beyond the band, *equal* the whole interval inside it."
     ),
 )
 if left_out := sentences.left_out_sentence(gaps, drawn=len(shown_rows(gaps)[0])):

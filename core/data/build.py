@@ -11,6 +11,7 @@ from core.data.catalogue import Core, describe, k_core, training_purchases
 from core.data.cleaning import clean
 from core.data.coding import code_events, code_further, code_items, code_promotions, code_users
 from core.data.labels import can_name_groups
+from core.data.purchases import purchases
 from core.data.splits import TEST, VALIDATION, assign_split, local_dates, temporal_windows
 from core.data.support import missing
 from core.errors import SettingsError
@@ -20,9 +21,11 @@ from core.schema.settings import DatasetSettings
 from core.schema.tables import (
     CATEGORY,
     CONTRACTS,
+    EVENT,
     IN_CATALOGUE,
     ITEM,
     ITEM_ID,
+    PURCHASE,
     SPLIT,
     TIMESTAMP,
     UNKNOWN,
@@ -65,7 +68,7 @@ def build(tables: Tables, settings: DatasetSettings, *, progress: Progress = qui
     progress("Choosing the catalogue", 0.6)
     core = k_core(training_purchases(events), settings, n_users=len(users), n_items=len(items))
     events, items = _catalogue_first(events, items, core)
-    _check_answers(events, items)
+    _check_answers(events, items, settings)
     items = describe(items, events, items.get(CATEGORY, pd.Series(UNKNOWN, items.index)))
     further, counts = _further(tables, events, users, items, part_of(progress, 0.7, 1.0))
     return Prepared(
@@ -74,7 +77,7 @@ def build(tables: Tables, settings: DatasetSettings, *, progress: Progress = qui
         missing=lacking,
         period=_period(events, settings),
         attributes=attributes,
-        notes=notes + sampled,
+        notes=notes + sampled + _without_purchases(events),
     )
 
 
@@ -83,6 +86,14 @@ def _notes(tables: Tables) -> list[str]:
     notes = [note for table in tables.present().values() for note in table.attrs.get("notes", [])]
     unused = [str(name)[:40] for name in tables.events if name not in CONTRACTS["events"].columns]
     return notes + ([f"Columns of events that are not used: {', '.join(unused)}."] if unused else [])
+
+
+def _without_purchases(events: pd.DataFrame) -> list[str]:
+    kinds = events[EVENT].cat
+    if (kinds.codes == 0).any():
+        return []
+    named = ", ".join(str(kind)[:40] for kind in kinds.categories[1:6])
+    return [f"No event is a '{PURCHASE}' (there are: {named}), so each counts as one."]
 
 
 def sample_users(tables: Tables, settings: DatasetSettings) -> tuple[Tables, list[str]]:
@@ -127,14 +138,15 @@ def _catalogue_first(
     return events.assign(**{ITEM: renumbered[events[ITEM]]}), items
 
 
-def _check_answers(events: pd.DataFrame, items: pd.DataFrame) -> None:
-    """Without a catalogue item in both windows nothing could be tuned or reported."""
-    held_out = set(events.loc[events[ITEM] < items[IN_CATALOGUE].sum(), SPLIT])
+def _check_answers(events: pd.DataFrame, items: pd.DataFrame, settings: DatasetSettings) -> None:
+    """Without a purchase of a catalogue item in both windows nothing could be tuned or reported."""
+    held_out = set(events.loc[(events[ITEM] < items[IN_CATALOGUE].sum()) & purchases(events), SPLIT])
+    longer = "Choose longer windows or lower" if settings.split == "temporal" else "Lower"
     for split, name in ((VALIDATION, "validation"), (TEST, "test")):
         if split not in held_out:
             raise SettingsError(
                 f"No item of the catalogue is bought in the {name} window, so no recommendation could be "
-                f"judged. Choose longer windows or lower minimum_item_users."
+                f"judged. {longer} minimum_item_users."
             )
 
 

@@ -5,17 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from core.data.purchases import purchases
 from core.data.splits import TRAIN
 from core.errors import SettingsError
 from core.schema.settings import DatasetSettings
 from core.schema.tables import (
-    EVENT,
     IN_CATALOGUE,
     ITEM,
     LIST_PRICE,
     POPULARITY_BAND,
     PRICE_BAND,
-    PURCHASE,
     SPLIT,
     UNKNOWN,
     USER,
@@ -35,30 +34,28 @@ class Core:
 
 
 def training_purchases(events: pd.DataFrame) -> pd.DataFrame:
-    """`user`, `item` of the purchases (of all events, where there is no purchase) in the training window."""
-    purchased = events[EVENT] == PURCHASE
-    wanted = (events[SPLIT] == TRAIN) & (purchased if purchased.any() else True)
-    return events.loc[wanted, [USER, ITEM]]
+    """`user`, `item` of what counts as a purchase in the training window."""
+    return events.loc[(events[SPLIT] == TRAIN) & purchases(events), [USER, ITEM]]
 
 
-def k_core(purchases: pd.DataFrame, settings: DatasetSettings, *, n_users: int, n_items: int) -> Core:
+def k_core(bought: pd.DataFrame, settings: DatasetSettings, *, n_users: int, n_items: int) -> Core:
     """Items with enough distinct users, and users with enough purchases of those items, until both hold.
 
     Args:
-        purchases: `user`, `item` codes of the training window.
+        bought: `user`, `item` codes of the purchases of the training window.
 
     Raises:
         SettingsError: nothing is left.
     """
-    users, items = purchases[USER].to_numpy(), purchases[ITEM].to_numpy()
+    users, items = bought[USER].to_numpy(), bought[ITEM].to_numpy()
     pairs = np.unique(users.astype(np.int64) * n_items + items)
     pair_users, pair_items = pairs // n_items, pairs % n_items
     kept_users, kept_items = np.ones(n_users, bool), np.ones(n_items, bool)
     while True:
         buyers = np.bincount(pair_items[kept_users[pair_users]], minlength=n_items)
         new_items = buyers >= settings.minimum_item_users
-        bought = np.bincount(users[new_items[items]], minlength=n_users)
-        new_users = bought >= settings.minimum_user_events
+        counts = np.bincount(users[new_items[items]], minlength=n_users)
+        new_users = counts >= settings.minimum_user_events
         if np.array_equal(new_items, kept_items) and np.array_equal(new_users, kept_users):
             break
         kept_users, kept_items = new_users, new_items
@@ -111,8 +108,8 @@ def popularity_bands(counts: np.ndarray, in_catalogue: np.ndarray) -> pd.Categor
     """
     bought = np.where(in_catalogue, counts, 0)
     levels, level = np.unique(-bought, return_inverse=True)  # most bought first
-    purchases = np.bincount(level, weights=bought, minlength=len(levels))
-    share_above = (np.cumsum(purchases) - purchases) / max(bought.sum(), 1)
+    taken = np.bincount(level, weights=bought, minlength=len(levels))
+    share_above = (np.cumsum(taken) - taken) / max(bought.sum(), 1)
     band = np.select([share_above < HEAD_SHARE, share_above < 1 - TAIL_SHARE], [0, 1], 2)[level]
     return _banded(np.where(in_catalogue, band, -1), POPULARITY_BANDS)
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.labels import labels
+from core.errors import TableError
 from core.progress import Progress, quiet
 from core.schema.documents import RuleCount
 from core.schema.tables import (
@@ -34,6 +35,7 @@ from core.schema.tables import (
 
 TEXTS = (TITLE, DESCRIPTION, IMAGE)
 STANDARD = (CATEGORY, BRAND, PROVIDER_ID)
+MOST_KINDS = 100  # of events
 
 
 def codes_of(ids: pd.Series, known: pd.Index) -> np.ndarray:
@@ -49,6 +51,9 @@ def code_events(events: pd.DataFrame, users: pd.Index, items: pd.Index) -> pd.Da
 
     Args:
         events: clean events, each of whose users and items is known.
+
+    Raises:
+        TableError: more kinds of event than could mean anything.
     """
     coded = pd.DataFrame({USER: codes_of(events[USER_ID], users), ITEM: codes_of(events[ITEM_ID], items)})
     coded[TIMESTAMP] = events[TIMESTAMP].astype("datetime64[us]")
@@ -168,7 +173,11 @@ def _kinds(events: pd.DataFrame) -> pd.Categorical:
     if EVENT not in events:
         return pd.Categorical.from_codes(np.zeros(len(events), np.int8), [PURCHASE])
     kinds = events[EVENT].astype("str").str.lower().fillna(PURCHASE)
-    return pd.Categorical(kinds, [PURCHASE, *sorted(set(kinds) - {PURCHASE})])
+    others = sorted(set(kinds) - {PURCHASE})
+    if len(others) >= MOST_KINDS:
+        problem = f"has {len(others):,} kinds of event such as '{others[0][:40]}'; at most {MOST_KINDS} are told apart"
+        raise TableError(problem, source="events", column=EVENT)
+    return pd.Categorical(kinds, [PURCHASE, *others])
 
 
 def _category(values: pd.Series) -> pd.Series:

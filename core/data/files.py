@@ -47,7 +47,7 @@ def read_file(path: Path, table: str) -> pd.DataFrame:
     Raises:
         TableError: names file, column and the first bad rows (data rows, counted from 1).
     """
-    beginning = _check_file(path)
+    beginning = check_file(path)
     if beginning.startswith(PARQUET):
         frame, notes = read_parquet(path), []
     else:
@@ -90,8 +90,12 @@ def check(frame: pd.DataFrame, table: str, source: str) -> pd.DataFrame:
     return frame
 
 
-def _check_file(path: Path) -> bytes:
-    """How the file begins; refuses what is no plain file of a size that can be read."""
+def check_file(path: Path) -> bytes:
+    """How the file begins.
+
+    Raises:
+        TableError: it is no plain file that can be opened, is too large, or is an archive or program.
+    """
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):

@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from core.data.purchases import purchases
 from core.schema.settings import SPLITS
 from core.schema.tables import (
     BASKET,
@@ -18,7 +19,6 @@ from core.schema.tables import (
     ITEM,
     LIST_PRICE,
     POPULARITY_BAND,
-    PURCHASE,
     SPLIT,
     TIMESTAMP,
     UNKNOWN,
@@ -123,17 +123,12 @@ def model_inputs(
 def positives(
     events: pd.DataFrame, n_items: int, n_users: int, split: Literal["validation", "test"]
 ) -> Positives:
-    """The right answers of one split: what each user purchased.
-
-    In data without any purchase (views or ratings only) every event counts.
+    """The right answers of one split: what each user purchased (see core.data.purchases).
 
     Args:
         events: `user`, `item`, `event`, `split` of a prepared dataset.
     """
-    wanted = (events[SPLIT] == SPLITS.index(split)) & (events[ITEM] < n_items)
-    purchased = events[EVENT] == PURCHASE
-    if purchased.any():
-        wanted &= purchased
+    wanted = (events[SPLIT] == SPLITS.index(split)) & (events[ITEM] < n_items) & purchases(events)
     pairs = events.loc[wanted, USER].to_numpy(np.int64) * n_items + events.loc[wanted, ITEM].to_numpy(
         np.int64
     )

@@ -46,8 +46,8 @@ def prepare(
     dataset_id = _identity(origin, settings, path)
     if known := _intact(workspace, dataset_id):
         return known
-    tables = origin.read(path, settings, part_of(progress, 0.01, 0.45))
-    prepared = build(tables, settings, progress=part_of(progress, 0.45, 0.8))
+    read = part_of(progress, 0.01, 0.45)
+    prepared = build(origin.read(path, settings, read), settings, progress=part_of(progress, 0.45, 0.8))
     artefacts = _write(workspace, dataset_id, prepared, part_of(progress, 0.8, 0.99))
     progress("Writing", 0.99)
     dataset = Dataset(
@@ -120,7 +120,9 @@ def _write(
 
 
 def _name(origin: Source, settings: DatasetSettings, path: Path | None) -> str:
-    title = path.resolve().name if origin.needs_path and path else origin.title
+    title = (
+        path.resolve().name.encode(errors="replace").decode() if origin.needs_path and path else origin.title
+    )
     return title if settings.sample_users is None else f"{title}, {settings.sample_users:,} users"
 
 

@@ -54,13 +54,18 @@ def temporal_windows(times: pd.Series, settings: DatasetSettings) -> Windows:
         raise SettingsError(
             f"The data cover {days:,} days ({first:%Y-%m-%d} to {last:%Y-%m-%d}), too few for windows of "
             f"{settings.validation_days} + {settings.test_days} days: at least "
-            f"{SHORTEST_CALENDAR * held_out:,} are needed. Choose windows of "
-            f"{days // SHORTEST_CALENDAR:,} days together, or split=leave_one_out."
+            f"{SHORTEST_CALENDAR * held_out:,} are needed. Choose {_shorter(days)}split=leave_one_out."
         )
     end = last + pd.Timedelta(days=1)
     test = end - pd.Timedelta(days=settings.test_days)
     validation = test - pd.Timedelta(days=settings.validation_days)
     return Windows(*(_midnight(day, zone) for day in (validation, test, end)))
+
+
+def _shorter(days: int) -> str:
+    """The longest windows that a calendar allows, in words; nothing where it is too short for any."""
+    longest = days // SHORTEST_CALENDAR
+    return f"windows of {longest:,} days together, or " if longest >= 2 else ""
 
 
 def local_dates(times: pd.Series, zone: str) -> pd.Series:
@@ -88,9 +93,7 @@ def _leave_one_out(events: pd.DataFrame) -> np.ndarray:
     from_last = (last - occasions).to_numpy()
     held_out = (last >= HELD_OUT_OCCASIONS - 1).to_numpy()
     if not held_out.any():
-        raise SettingsError(
-            "No user has three baskets at different times, so none can be held out: use split=temporal."
-        )
+        raise SettingsError("No user has three baskets at different times, so none can be held out.")
     return np.select(
         [held_out & (from_last == 0), held_out & (from_last == 1)], [TEST, VALIDATION], TRAIN
     ).astype(np.int8)

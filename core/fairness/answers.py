@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from core.fairness.audit import AuditResult
-from core.fairness.groups import REST
 from core.fairness.verdicts import EQUAL, MORE_USERS_CAP, UNDECIDED, UNEQUAL
+from core.schema.settings import REST
 
 NAMES = {"ndcg": "NDCG", "recall": "Recall", "mrr": "MRR", "coverage": "Coverage"}
 CLAIMS = {"coverage": ("are shown fewer different items", "are shown more different items")}

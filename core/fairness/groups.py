@@ -7,10 +7,10 @@ import pandas as pd
 
 from core.data.labels import MOST_GROUPS, labels
 from core.errors import NotFound, SettingsError
+from core.schema.settings import ALL, REST
 from core.schema.tables import USER_ID
 
 CROSS = " × "
-ALL, REST = "all", "rest"  # what an audit calls everybody, and everybody else
 MAXIMUM_CELLS = 400  # of a crossing
 
 

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.errors import SettingsError
-from core.fairness.groups import ALL, REST, Groups
+from core.fairness.groups import Groups
 from core.fairness.suppression import EMPTY, HIDDEN, SHOWN, group_states
+from core.schema.settings import ALL, REST
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,15 @@ def training_figure(history: Sequence[Epoch]) -> go.Figure:
         marker={"symbol": "circle", "size": 8},
         hovertemplate="Epoch %{x}: NDCG@10 %{y:.4f}<extra></extra>",
     )
-    side = {"overlaying": "y", "side": "right", "showgrid": False, "automargin": True, "fixedrange": True}
+    side = {
+        "overlaying": "y",
+        "side": "right",
+        "showgrid": False,
+        "automargin": True,
+        "fixedrange": True,
+        "tickformat": ".3f",
+        "nticks": 5,
+    }
     drawn.update_layout(yaxis2=side | {"title": {"text": "NDCG@10", "standoff": 10}})
     drawn.update_xaxes(dtick=max(1, len(epochs) // 10))
     return drawn

@@ -50,7 +50,7 @@ def gap_figure(rows: pd.DataFrame, styles: dict[str, Style], *, metric: str) -> 
         _null_band(drawn, seen, places[visible])
         _dots(drawn, seen, places[visible], styles, metric)
     for place in places[~visible]:
-        note(drawn, "hidden: fewer than 10 users", x=0, y=place, anchor="center")
+        note(drawn, "hidden to protect small groups", x=0, y=place, anchor="center")
     parity_line(drawn)
     drawn.update_xaxes(ticksuffix=" pp", nticks=7)
     labels = [tick(group, n) for group, n in zip(rows["group"], rows["n"], strict=True)]

@@ -8,6 +8,7 @@ from core.figures.gaps import VERDICT_WORDS
 from core.figures.numbers import count, interval, p_value, points, ratio, sample, score, with_interval
 from core.figures.sentences import NO_NUMBER, metric_name
 from core.figures.text import plain
+from core.schema.settings import ALL
 
 MARKS = {"unequal": "◆", "equal_within_tolerance": "●", "not_enough_data": "○"}
 MOST_LINES = 12  # groups, up to which hidden ones are listed as well
@@ -29,10 +30,21 @@ def select(rows: pd.DataFrame, metric: str, statistic: str) -> pd.DataFrame:
     return rows[wanted].reset_index(drop=True)
 
 
+def all_groups(rows: pd.DataFrame) -> list[str]:
+    """Every group of an audit of one grouping, hidden ones too, in their order."""
+    groups = rows.loc[rows["statistic"] == "mean", "group"]
+    return [group for group in dict.fromkeys(groups) if group != ALL]
+
+
+def shown_groups(rows: pd.DataFrame) -> list[str]:
+    """The groups that are large enough to be shown, in their order."""
+    return all_groups(rows[~rows["suppressed"].astype(bool)])
+
+
 def scorecard(rows: pd.DataFrame, metric: str) -> list[Card]:
     """Overall, worst group, range and ratio, verdicts: each number with its interval and n."""
     means, gaps = select(rows, metric, "mean"), select(rows, metric, "gap")
-    groups = means[means["group"] != "all"]
+    groups = means[means["group"] != ALL]
     return [
         *_overall(means, metric),
         *_worst(groups, metric),
@@ -47,7 +59,7 @@ def _seen(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _overall(means: pd.DataFrame, metric: str) -> list[Card]:
-    rows = _seen(means[means["group"] == "all"])
+    rows = _seen(means[means["group"] == ALL])
     return [
         Card(f"{metric_name(metric)}, all users", score(r.value), beside(r, score)) for r in rows.itertuples()
     ]
@@ -109,21 +121,37 @@ def beside(row, form, *, n: bool = True) -> str:
 
 
 def verdict_table(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """One line per group for the screen: value, gap, corrected p-value and verdict as text; hidden groups last."""
+    """One line per group for the screen: value, gap, corrected p-value and verdict as text; hidden groups last.
+
+    The group that others are compared with has a value and no gap.
+    """
     means = select(rows, metric, "mean").set_index("group")
-    gaps = select(rows, metric, "gap")
-    judged, hidden = gaps[~gaps["suppressed"]], gaps[gaps["suppressed"]]
-    lines = [_judged_line(gap, means.loc[gap.group], metric) for gap in judged.itertuples()]
-    if len(gaps) <= MOST_LINES:
-        lines += [_hidden_line(group, metric) for group in hidden["group"]]
+    judged = {gap.group: gap for gap in select(rows, metric, "gap").itertuples() if not gap.suppressed}
+    shown = shown_groups(rows)
+    lines = [
+        _mean_columns(group, means.loc[group], metric) | _gap_columns(judged.get(group), alone=not judged)
+        for group in shown
+    ]
+    hidden = [group for group in all_groups(rows) if group not in shown]
+    if len(shown) + len(hidden) <= MOST_LINES:
+        lines += [_hidden_line(group, metric) for group in hidden]
     return pd.DataFrame(lines)
 
 
-def _judged_line(gap, mean: pd.Series, metric: str) -> dict[str, str]:
+def _mean_columns(group: str, mean: pd.Series, metric: str) -> dict[str, str]:
+    value = with_interval(mean["value"], mean["low"], mean["high"])
+    return {"Group": plain(group), "Users": count(mean["n"]), metric_name(metric): value}
+
+
+def _gap_columns(gap, *, alone: bool) -> dict[str, str]:
+    if gap is None:
+        return {
+            "Gap": "" if alone else "compared with",
+            "p, corrected": "",
+            "Verdict": "",
+            "Users to decide it": "",
+        }
     return {
-        "Group": plain(gap.group),
-        "Users": count(gap.n),
-        metric_name(metric): with_interval(mean["value"], mean["low"], mean["high"]),
         "Gap": with_interval(gap.value, gap.low, gap.high, form=points),
         "p, corrected": p_value(gap.p_adjusted),
         "Verdict": f"{MARKS[gap.verdict]} {VERDICT_WORDS[gap.verdict]}",

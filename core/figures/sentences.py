@@ -13,6 +13,7 @@ from core.figures.numbers import (
 )
 from core.figures.text import markdown_text, spoken
 from core.schema.documents import Dataset, Run
+from core.schema.settings import REST
 from core.schema.tables import UNKNOWN
 
 NO_NUMBER = 1_000_000  # an audit's way of saying that no number of further users would decide
@@ -67,7 +68,7 @@ def _unequal(unequal: pd.DataFrame, n_groups: int, *, by: Sequence[str], metric:
     )
     return (
         f"**{metric} is unequal by {by_words(by)}.** {_users_of(worst['group'], by)} are served {direction} than "
-        f"{_against(worst)}: {_gap(worst)}.{more}"
+        f"{against(worst['reference'])}: {_gap(worst)}.{more}"
     )
 
 
@@ -76,8 +77,9 @@ def _users_of(group: str, by: Sequence[str]) -> str:
     return f"Users of unknown {by_words(by)}" if unknown else f"Users in {markdown_text(group)}"
 
 
-def _against(row: pd.Series) -> str:
-    return "everyone else" if row["reference"] in (None, "rest") else markdown_text(row["reference"])
+def against(reference: str | None) -> str:
+    """With whom groups are compared, in words."""
+    return "everyone else" if reference in (None, REST) else markdown_text(reference)
 
 
 def _unsure(judged: pd.DataFrame, unsure: pd.DataFrame, *, by: Sequence[str], metric: str) -> str:

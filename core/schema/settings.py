@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from core.errors import SettingsError
 
 Split = Literal["train", "validation", "test"]
+ALL, REST = "all", "rest"  # what an audit calls everybody, and everybody else
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
@@ -154,7 +155,7 @@ def parse_by(text: str) -> tuple[tuple[str, ...], ...]:
 
 
 PLAINER = {  # kinds of pydantic's errors whose words mean something to programmers only
-    "tuple_type": "Input should be a list such as [age, income]",
+    "tuple_type": "Input should be a list, in brackets",
     "dict_type": "Input should be pairs such as {ndcg: 0.1}",
 }
 

@@ -91,13 +91,17 @@ def _flag() -> pa.Column:
     return pa.Column("boolean", required=False, nullable=True, coerce=True)
 
 
-def _priced_purchases(events: pd.DataFrame) -> pd.Series:
+def _known_for_purchases(name: str) -> pa.Check:
     """Views and carts may come without quantity and prices; purchases, in a file that has them, may not."""
-    given = [name for name in (QUANTITY, *PER_UNIT) if name in events]
-    complete = events[given].notna().all(axis=1)
-    return (
-        complete | (events[EVENT].fillna(PURCHASE).str.lower() != PURCHASE) if EVENT in events else complete
-    )
+
+    def known(events: pd.DataFrame) -> pd.Series:
+        if name not in events:
+            return pd.Series(True, events.index)
+        if EVENT not in events:
+            return events[name].notna()
+        return events[name].notna() | (events[EVENT].fillna(PURCHASE).str.lower() != PURCHASE)
+
+    return pa.Check(known, error=f"a purchase lacks its {name}", ignore_na=False)
 
 
 def _table(
@@ -124,9 +128,7 @@ CONTRACTS: dict[str, pa.DataFrameSchema] = {
             BASKET_ID: _identifier(required=False),
             CHANNEL: _text(),
         },
-        checks=[
-            pa.Check(_priced_purchases, error="a purchase lacks its quantity or a price", ignore_na=False)
-        ],
+        checks=[_known_for_purchases(name) for name in (QUANTITY, *PER_UNIT)],
     ),
     "users": _table({USER_ID: _identifier()}, unique=[USER_ID]),
     "items": _table(

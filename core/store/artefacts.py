@@ -118,7 +118,10 @@ class ArtefactStore:
     def scratch(self, id: str) -> Path:
         """Working folder of a job: survives a crash, is no artefact."""
         folder = self._scratch / checked_id(id)
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"Cannot write to the workspace: {error.strerror}.") from error
         return folder
 
     def discard_scratch(self, id: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import neosqlite
 import pymongo
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import ConfigurationError, DuplicateKeyError, PyMongoError
 
 from core.errors import DuplicateId, InputError, StoreError, StoreUnavailable
 from core.schema.documents import AUDITS, JOBS, RUNS
@@ -113,13 +113,11 @@ def _connect_sqlite(path: Path) -> neosqlite.Connection:
 
 
 def _mongodb(url: str) -> Backend:
-    client = pymongo.MongoClient(
-        url,
-        appname="evenhand",
-        timeoutMS=int(SERVER_SECONDS * 1000),
-        serverSelectionTimeoutMS=int(SERVER_SECONDS * 500),
-        connectTimeoutMS=int(SERVER_SECONDS * 500),
-    )
+    try:
+        client = pymongo.MongoClient(url, appname="evenhand", timeoutMS=int(SERVER_SECONDS * 1000))
+    except (ValueError, OSError, ConfigurationError) as error:  # bad port, unreadable certificate, ...
+        kind = type(error).__name__
+        raise InputError(f"The store address cannot be used ({kind}); nothing was opened.") from None
     known: dict[str, Any] = {}
 
     def collection(name: str) -> Any:
@@ -137,7 +135,8 @@ def _durable(client: pymongo.MongoClient) -> pymongo.WriteConcern:
     Without the journal a killed server loses writes that it had acknowledged. A server alone is its own majority;
     asked for w=majority it was seen to acknowledge before the journal was written, whatever j said.
     """
-    hello = client.admin.command("hello")
+    with pymongo.timeout(SERVER_SECONDS / 2):  # whoever gave the address waits for this
+        hello = client.admin.command("hello")
     has_others = "setName" in hello or hello.get("msg") == "isdbgrid"
     return pymongo.WriteConcern(w="majority" if has_others else 1, j=True)
 

@@ -4,11 +4,12 @@ import numpy as np
 import pandas as pd
 
 from core.data.dataset import table
+from core.data.purchases import purchases
 from core.data.splits import TEST
 from core.fairness.groups import group_labels
 from core.fairness.suppression import SHOWN, group_states
 from core.schema.documents import Dataset
-from core.schema.settings import SPLITS
+from core.schema.settings import SPLITS, Statistics
 from core.schema.tables import (
     COUPON_DISCOUNT,
     EVENT,
@@ -23,7 +24,7 @@ from core.schema.tables import (
 )
 from core.store.workspace import Workspace
 
-MINIMUM_GROUP = 10
+MINIMUM_GROUP = Statistics().minimum_group
 PRICES = (LIST_PRICE, PAID_PRICE, LOYALTY_DISCOUNT, COUPON_DISCOUNT)
 
 
@@ -87,7 +88,5 @@ def price_coverage(workspace: Workspace, dataset: Dataset) -> pd.DataFrame:
 def _test_users(workspace: Workspace, dataset: Dataset) -> np.ndarray:
     """Codes of users who bought something of the catalogue in the test window."""
     events = table(workspace, dataset, "events", [USER, ITEM, EVENT, SPLIT])
-    judged = (
-        (events[SPLIT] == TEST) & (events[EVENT] == PURCHASE) & (events[ITEM] < dataset.counts["catalogue"])
-    )
+    judged = (events[SPLIT] == TEST) & (events[ITEM] < dataset.counts["catalogue"]) & purchases(events)
     return events.loc[judged, USER].unique()

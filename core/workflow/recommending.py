@@ -7,7 +7,7 @@ import pandas as pd
 
 from core.data.dataset import load, table
 from core.data.files import read_file
-from core.errors import NotFound, SettingsError
+from core.errors import NotFound, SettingsError, StoreError
 from core.schema.tables import ITEM, ITEM_ID, RANK, SCORE, USER, USER_ID
 from core.store.workspace import Workspace
 from core.workflow.runs import load_run, run_table
@@ -21,13 +21,14 @@ def recommend(workspace: Workspace, run_id: str, out: Path, *, k: int = 20, user
     Columns: user_id, item_id (text), rank (int, from 1), score (float, comparable within one user only).
 
     Raises:
-        SettingsError: k is out of range or `out` is no Parquet path that can be written.
+        SettingsError: k is out of range or `out` is no Parquet path.
+        StoreError: `out` cannot be written; a file that was there stays.
         NotFound: no such run, or a user of the file is not in its dataset.
     """
     if not 1 <= k <= MAXIMUM_K:
         raise SettingsError(f"k must lie between 1 and {MAXIMUM_K}; it is {k}.")
-    if out.suffix != ".parquet" or not out.parent.is_dir():
-        raise SettingsError(f"--out {out.name}: must end in .parquet and lie in a folder that exists.")
+    if out.suffix != ".parquet" or not os.path.isdir(out.parent):
+        raise SettingsError(f"--out {out.name[:80]}: must end in .parquet and lie in a folder that exists.")
     run = load_run(workspace, run_id)
     dataset = load(workspace, run.dataset)
     lists = run_table(workspace, run, "candidates_test")
@@ -44,10 +45,22 @@ def recommend(workspace: Workspace, run_id: str, out: Path, *, k: int = 20, user
             SCORE: lists[SCORE].to_numpy(),
         }
     )
-    unfinished = out.with_suffix(".parquet.part")
-    written.to_parquet(unfinished, index=False)
-    os.replace(unfinished, out)
+    _write(written, out)
     return len(written)
+
+
+def _write(table: pd.DataFrame, out: Path) -> None:
+    """All of the table, or nothing."""
+    unfinished = out.with_suffix(".parquet.part")
+    try:
+        try:
+            table.to_parquet(unfinished, index=False)
+            os.replace(unfinished, out)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise StoreError(f"{out.name[:80]} cannot be written: {reason}.") from error
 
 
 def _codes(path: Path, user_ids: pd.Series) -> pd.Index:

@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 
 from core.data.dataset import load, table
+from core.data.purchases import purchases
 from core.data.splits import TEST
 from core.fairness.groups import Groups, group_labels
 from core.fairness.stats import bootstrap, intervals
 from core.fairness.suppression import SHOWN, group_states
-from core.schema.documents import Run
+from core.schema.documents import Dataset, Run
+from core.schema.settings import Statistics
 from core.schema.tables import (
     BRAND,
     CATEGORY,
@@ -22,7 +24,6 @@ from core.schema.tables import (
     LIST_PRICE,
     POPULARITY_BAND,
     PRICE_BAND,
-    PURCHASE,
     RANK,
     SCORE,
     SPLIT,
@@ -39,7 +40,8 @@ DIMENSIONS = (CATEGORY, PRICE_BAND, BRAND, POPULARITY_BAND)
 REPEAT = "bought before"
 MOST_VALUES = 8  # of one dimension; the rest is summed up as OTHERS
 OTHERS = "all others"
-DRAWS, CONFIDENCE, MINIMUM_GROUP = 1000, 0.95, 10
+COLUMNS = ("dimension", "group", "value_name", "value", "low", "high", "n")
+STATISTICS = Statistics()
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Shown:
     rows: pd.DataFrame
 
 
-def shown_to_groups(workspace: Workspace, run: Run, *, by: tuple[str, ...], k: int, seed: int = 7) -> Shown:
+def shown_to_groups(workspace: Workspace, run: Run, *, by: tuple[str, ...], k: int) -> Shown:
     """Shares of everyone's top k (test lists) by each dimension that the items have, and the repeat share."""
     dataset = load(workspace, run.dataset)
     groups = group_labels(table(workspace, dataset, "users"), by)
@@ -67,17 +69,17 @@ def shown_to_groups(workspace: Workspace, run: Run, *, by: tuple[str, ...], k: i
     members = np.unique(lists[USER].to_numpy())
     codes = groups.codes[members]
     counts = np.bincount(codes, minlength=len(groups.names)).reshape(groups.shape)
-    visible = group_states(counts, MINIMUM_GROUP).ravel() == SHOWN
+    visible = group_states(counts, STATISTICS.minimum_group).ravel() == SHOWN
     shares = _all_shares(lists, members, table(workspace, dataset, "items"), _bought(workspace, dataset))
-    rows = _by_group(shares, codes, groups, visible, np.random.default_rng(seed))
+    rows = _by_group(shares, codes, groups, visible)
     hidden = tuple(name for name, seen in zip(groups.names, visible, strict=True) if not seen)
     return Shown(groups.names, hidden, rows)
 
 
-def _bought(workspace: Workspace, dataset) -> pd.MultiIndex:
+def _bought(workspace: Workspace, dataset: Dataset) -> pd.MultiIndex:
     """Pairs of user and item that were bought before the test window."""
     events = table(workspace, dataset, "events", [USER, ITEM, EVENT, SPLIT])
-    before = events[(events[SPLIT] < TEST) & (events[EVENT] == PURCHASE)]
+    before = events[(events[SPLIT] < TEST) & purchases(events)]
     return pd.MultiIndex.from_frame(before[[USER, ITEM]].drop_duplicates())
 
 
@@ -120,14 +122,15 @@ def _shares(lists: pd.DataFrame, members: np.ndarray, values: pd.Series, dimensi
     return pd.DataFrame(counts / counts.sum(axis=1, keepdims=True), index=members, columns=columns)
 
 
-def _by_group(
-    shares: pd.DataFrame, codes: np.ndarray, groups: Groups, visible: np.ndarray, rng
-) -> pd.DataFrame:
+def _by_group(shares: pd.DataFrame, codes: np.ndarray, groups: Groups, visible: np.ndarray) -> pd.DataFrame:
     places = np.flatnonzero(visible)
+    if not len(places):
+        return pd.DataFrame(columns=COLUMNS)
     kept = np.isin(codes, places)
     inner = np.searchsorted(places, codes[kept])
-    moments = bootstrap(shares.to_numpy()[kept], inner, n_groups=len(places), draws=DRAWS, rng=rng)
-    found = intervals(moments, np.eye(len(places)), confidence=CONFIDENCE)
+    rng = np.random.default_rng(STATISTICS.seed)
+    moments = bootstrap(shares.to_numpy()[kept], inner, n_groups=len(places), draws=STATISTICS.draws, rng=rng)
+    found = intervals(moments, np.eye(len(places)), confidence=STATISTICS.confidence)
     rows = [
         {
             "dimension": dimension,
@@ -152,7 +155,7 @@ class OneUser:
         attributes: the user's attributes as text.
         shown: the list: rank, title, category, brand, price, score, times bought before.
         history: what was bought before the test window, most often first: title, category, times, last time.
-        bought_next: how many of the list's items the user bought in the test window; None if nothing was bought.
+        hits: how many of the list's items the user bought in the test window; None if nothing was bought.
     """
 
     attributes: dict[str, str]
@@ -171,7 +174,7 @@ def one_user(workspace: Workspace, run: Run, *, user: int, k: int) -> OneUser:
     dataset = load(workspace, run.dataset)
     users, items = table(workspace, dataset, "users"), table(workspace, dataset, "items")
     events = table(workspace, dataset, "events", [USER, ITEM, EVENT, TIMESTAMP, SPLIT])
-    events = events[(events[USER] == user) & (events[EVENT] == PURCHASE)]
+    events = events[(events[USER] == user) & purchases(events)]
     lists = run_table(workspace, run, "candidates_test", [USER, ITEM, RANK, SCORE])
     shown = lists[(lists[USER] == user) & (lists[RANK] <= k)].sort_values(RANK)
     past = events[events[SPLIT] < TEST].groupby(ITEM)[TIMESTAMP].agg(times="size", last="max")

@@ -78,28 +78,27 @@ def train(
         scratch=scratch,
     )
     artefacts = {"weights": save(workspace.artefacts, run_id, trained)}
-    metrics: dict[str, dict[str, float]] = {}
-    for (split, question), start in zip(asked.items(), (0.80, 0.86), strict=True):
-        lists = candidates(
-            trained, question.inputs, k=CANDIDATES, progress=part_of(progress, start, start + 0.06)
-        )
-        per_user = accuracy(lists, question)
-        metrics[split] = _means(per_user)
-        artefacts[f"candidates_{split}"] = _write(workspace, run_id, f"candidates_{split}", lists)
-        artefacts[f"per_user_{split}"] = _write(workspace, run_id, f"per_user_{split}", per_user)
+    tables = _answers(trained, asked, part_of(progress, 0.8, 0.92))
     progress("Comparing with baselines", 0.92, "")
-    compared = _baselines(asked["test"], part_of(progress, 0.92, 0.99))
-    artefacts["baselines_test"] = _write(workspace, run_id, "baselines_test", compared)
-    return _commit(
-        workspace,
-        dataset,
-        trained,
-        run_id=run_id,
-        name=name,
-        metrics=metrics,
-        artefacts=artefacts,
-        compared=compared,
-    )
+    tables["baselines_test"] = _baselines(asked["test"], part_of(progress, 0.92, 0.99))
+    for table_name, frame in tables.items():
+        path = f"runs/{run_id}/{table_name}.parquet"
+        artefacts[table_name] = workspace.artefacts.write_table(path, frame)
+    run = _described(dataset, trained, tables, id=run_id, name=name, artefacts=artefacts)
+    workspace.documents.put(RUNS, run.dump())
+    return run
+
+
+def _answers(
+    trained: TrainedModel, asked: dict[str, Question], progress: Progress
+) -> dict[str, pd.DataFrame]:
+    """Everybody's candidates and their accuracy, for each split."""
+    tables = {}
+    for number, (split, question) in enumerate(asked.items()):
+        part = part_of(progress, number / len(asked), (number + 1) / len(asked))
+        lists = candidates(trained, question.inputs, k=CANDIDATES, progress=part)
+        tables |= {f"candidates_{split}": lists, f"per_user_{split}": accuracy(lists, question)}
+    return tables
 
 
 def _baselines(asked: Question, progress: Progress) -> pd.DataFrame:
@@ -116,26 +115,18 @@ def _means(per_user: pd.DataFrame) -> dict[str, float]:
     return {name: float(value) for name, value in per_user.drop(columns=USER).mean().dropna().items()}
 
 
-def _write(workspace: Workspace, run_id: str, name: str, frame: pd.DataFrame) -> Artefact:
-    return workspace.artefacts.write_table(f"runs/{run_id}/{name}.parquet", frame)
-
-
-def _commit(
-    workspace: Workspace,
+def _described(
     dataset: Dataset,
     trained: TrainedModel,
+    tables: dict[str, pd.DataFrame],
     *,
-    run_id,
-    name,
-    metrics,
-    artefacts,
-    compared,
+    id: str,
+    name: str,
+    artefacts: dict[str, Artefact],
 ) -> Run:
-    means = {
-        baseline: _means(rows.drop(columns="baseline")) for baseline, rows in compared.groupby("baseline")
-    }
-    run = Run(
-        _id=run_id,
+    baselines = tables["baselines_test"].groupby("baseline")
+    return Run(
+        _id=id,
         dataset=dataset.id,
         name=name or f"{dataset.name}, {trained.settings.epochs} epochs",
         settings=trained.settings.model_dump(mode="json"),
@@ -145,9 +136,7 @@ def _commit(
         seconds=trained.seconds,
         sequences_per_second=trained.sequences_per_second,
         history=trained.history,
-        metrics=metrics,
-        baselines={"test": means},
+        metrics={split: _means(tables[f"per_user_{split}"]) for split in HISTORY_BEFORE},
+        baselines={"test": {str(rule): _means(rows.drop(columns="baseline")) for rule, rows in baselines}},
         artefacts=artefacts,
     )
-    workspace.documents.put(RUNS, run.dump())
-    return run

@@ -29,8 +29,10 @@ def workspace() -> Workspace:
 
 
 @st.cache_data(max_entries=64, show_spinner="Comparing the groups …")
-def audit(_workspace: Workspace, run_id: str, *, by: tuple[str, ...], k: int) -> AuditResult:
-    return audit_run(_workspace, run_id, AuditSettings(by=(by,), k=k))
+def audit(
+    _workspace: Workspace, run_id: str, *, by: tuple[str, ...], k: int, reference: str | None
+) -> AuditResult:
+    return audit_run(_workspace, run_id, AuditSettings(by=(by,), k=k, reference=reference))
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

@@ -124,3 +124,16 @@ def test_no_number_of_a_hidden_group_is_on_any_page(trained, open_page):
     assert (hidden[["NDCG@10", "Gap"]] == "hidden").all(axis=None)
     app.switch_page("pages/recommendations.py").run()
     assert not set(hidden["Group"]) & set(app.selectbox(key="a").options)
+
+
+def test_groups_can_be_held_against_one_of_them(trained, open_page):
+    app = open_page("overview", trained[0], by="household_size")
+    everyone = app.dataframe[0].value
+    assert app.selectbox(key="reference").value == "rest"
+    app.selectbox(key="reference").set_value("2").run()
+    assert not app.exception
+    against_two = app.dataframe[0].value.set_index("Group")
+    assert against_two.loc["2", "Gap"] == "compared with" != everyone.set_index("Group").loc["2", "Gap"]
+    assert against_two.loc["1", "Gap"] != everyone.set_index("Group").loc["1", "Gap"]
+    assert any("lies from that of 2" in caption.value for caption in app.caption)
+    assert app.query_params["reference"] == "2"

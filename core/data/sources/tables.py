@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from core.data.files import read_file
+from core.data.files import check_file, read_file
 from core.errors import TableError
 from core.progress import Progress
 from core.schema.settings import DatasetSettings
@@ -16,8 +16,8 @@ def files(path: Path | None) -> list[Path]:
     """The files of the folder that are named after a table.
 
     Raises:
-        TableError: no such folder, a required table is missing, two files for one table, or a file that is a
-        link to somewhere outside of the folder.
+        TableError: no such folder, a required table is missing, two files for one table, a file that cannot be
+        read, or one that is a link to somewhere outside of the folder.
     """
     return list(_found(path).values())
 
@@ -33,27 +33,38 @@ def read(path: Path | None, settings: DatasetSettings, progress: Progress) -> Ta
 
 
 def _found(path: Path | None) -> dict[str, Path]:
-    if path is None or not path.is_dir():
-        raise TableError("there is no such folder", source=path.name if path else "path")
+    there = _names(path)
     by_table = {
-        name: [path / f"{name}{end}" for end in ENDINGS if (path / f"{name}{end}").exists()]
-        for name in CONTRACTS
+        name: [path / f"{name}{end}" for end in ENDINGS if f"{name}{end}" in there] for name in CONTRACTS
     }
     for name in REQUIRED_TABLES:
         if not by_table[name]:
-            there = sorted(file.name for file in path.iterdir())
             shown = ", ".join(there[:SHOWN_FILES]) + (" ..." if len(there) > SHOWN_FILES else "")
             raise TableError(
                 f"the folder holds no {name}.csv or {name}.parquet; it holds {shown or 'nothing'}",
-                source=path.name,
+                source=path.resolve().name or "/",
             )
     for name, found in by_table.items():
         if len(found) > 1:
             raise TableError(
-                f"two files for table {name}: {', '.join(file.name for file in found)}", source=path.name
+                f"two files for table {name}: {', '.join(file.name for file in found)}",
+                source=path.resolve().name,
             )
     found = {name: files[0] for name, files in by_table.items() if files}
     for file in found.values():
         if not file.resolve().is_relative_to(path.resolve()):
             raise TableError("is a link to somewhere outside of the folder", source=file.name)
+        check_file(file)
     return found
+
+
+def _names(path: Path | None) -> list[str]:
+    """The names in the folder, sorted."""
+    if path is None:
+        raise TableError("there is no such folder", source="path")
+    try:
+        return sorted(file.name for file in path.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        raise TableError("there is no such folder", source=path.name[:80]) from None
+    except OSError as error:
+        raise TableError(f"the folder cannot be opened ({error.strerror})", source=path.name[:80]) from None

@@ -201,7 +201,7 @@ def test_a_catalogue_that_nobody_buys_from_in_a_window_is_refused(shop):
         (
             "events",
             lambda t: t.assign(paid_price=None),
-            "events.csv: a purchase lacks its quantity or a price",
+            "events.csv: a purchase lacks its paid_price",
         ),
         ("events", lambda t: t.assign(timestamp="soon"), "events.csv, column 'timestamp': is no date"),
         (
