@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 ID_PATTERN = re.compile(r"^[a-z][a-z0-9_-]{2,63}$")
-DATASETS, RUNS, JOBS, AUDITS = "datasets", "runs", "jobs", "audits"
+DATASETS, RUNS, JOBS = "datasets", "runs", "jobs"
 
 
 def new_id(kind: str) -> str:
@@ -117,7 +117,6 @@ class Job(Document):
     kind: str
     params: dict[str, Any]
     state: JobState = "queued"
-    slot: str = "main"
     progress: JobProgress = JobProgress()
     attempt: int = 0  # fencing token: rises with each claim
     losses: int = 0  # times in a row that its worker was lost before it got further

@@ -18,10 +18,10 @@ import pymongo
 from pymongo.errors import ConfigurationError, DuplicateKeyError, PyMongoError
 
 from core.errors import DuplicateId, InputError, StoreError, StoreUnavailable
-from core.schema.documents import AUDITS, JOBS, RUNS
+from core.schema.documents import JOBS, RUNS
 
 # Fields besides _id that documents are looked up by.
-INDEXED = {RUNS: ("dataset",), JOBS: ("state",), AUDITS: ("run",)}
+INDEXED = {RUNS: ("dataset",), JOBS: ("state",)}
 BUSY_SECONDS = 15.0
 SERVER_SECONDS = 10.0
 DEFAULT_DATABASE = "evenhand"

@@ -1,6 +1,7 @@
 """Where to compute, and in which precision: decided once, recorded with its reason."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,17 @@ class Device:
     def autocast(self) -> AbstractContextManager:
         """The precision of forward passes in training."""
         return torch.autocast("cuda", dtype=torch.bfloat16) if self.bf16 else nullcontext()
+
+
+@contextmanager
+def repeatable(device: Device) -> Iterator[None]:
+    """On the CPU, add up in a fixed order whatever the threads do: one seed, one result, bit for bit."""
+    before = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(before or device.torch.type == "cpu")
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before)
 
 
 def choose_device(wanted: str) -> Device:

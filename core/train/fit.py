@@ -20,7 +20,7 @@ from core.progress import Progress, quiet
 from core.schema.documents import Epoch
 from core.schema.settings import TrainSettings
 from core.train.checkpoint import Progressed, fingerprint, restore, write
-from core.train.device import Device, choose_device
+from core.train.device import Device, choose_device, repeatable
 from core.train.examples import Examples, examples_of
 from core.train.objective import softmax_loss
 
@@ -77,7 +77,7 @@ def fit(
         )
     device = choose_device(settings.device)
     forked = [torch.cuda.current_device()] if device.torch.type == "cuda" else []
-    with torch.random.fork_rng(devices=forked):
+    with torch.random.fork_rng(devices=forked), repeatable(device):
         run = _prepare(inputs, validation, settings, device)
         return _train(run, progress, scratch)
 

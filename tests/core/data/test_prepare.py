@@ -320,3 +320,41 @@ def test_made_shops_of_any_seed_add_up():
         built = build(made_shop(seed=seed), SMALL)
         dropped = sum(c.affected for c in built.quality if c.table == "events" and c.action == "dropped")
         assert dropped + len(built.tables["events"]) == len(made_shop(seed=seed).events)
+
+
+def test_a_window_with_views_alone_is_refused_since_nothing_could_be_judged(workspace, folder, rewrite):
+    rewrite("events", lambda t: t.assign(event=np.where(t["timestamp"] < "2024-04-25", "purchase", "view")))
+    with pytest.raises(SettingsError, match="No item of the catalogue is bought in the test window"):
+        prepare(workspace, "tables", SMALL, path=folder)
+
+
+def test_data_without_a_purchase_say_that_every_event_counts_as_one(workspace, folder, rewrite):
+    rewrite("events", lambda t: t.assign(event=np.where(t.index % 2, "View", "order")))
+    dataset = prepare(workspace, "tables", SMALL, path=folder)
+    assert "No event is a 'purchase' (there are: order, view), so each counts as one." in dataset.notes
+
+
+def test_kinds_of_event_without_end_are_refused(workspace, folder, rewrite):
+    rewrite("events", lambda t: t.assign(event=[f"kind {place % 150}" for place in range(len(t))]))
+    with pytest.raises(TableError, match="has 150 kinds of event such as 'kind 0'"):
+        prepare(workspace, "tables", SMALL, path=folder)
+
+
+@pytest.mark.parametrize("days", [1, 4])
+def test_a_calendar_too_short_for_any_windows_offers_none(workspace, folder, rewrite, days):
+    rewrite(
+        "events", lambda t: t.assign(timestamp=[f"2024-03-0{1 + place % days}" for place in range(len(t))])
+    )
+    with pytest.raises(SettingsError, match="too few for windows") as caught:
+        prepare(workspace, "tables", SMALL, path=folder)
+    assert "days together" not in str(caught.value)
+    assert "split=leave_one_out" in str(caught.value)
+
+
+def test_a_table_that_is_a_folder_or_cannot_be_opened_is_one_clear_error(workspace, folder):
+    (folder / "items.csv").unlink()
+    (folder / "items.csv").mkdir()
+    with pytest.raises(TableError, match=r"items.csv: is no file"):
+        prepare(workspace, "tables", SMALL, path=folder)
+    with pytest.raises(TableError, match="the folder cannot be opened"):
+        prepare(workspace, "tables", SMALL, path=folder / ("x" * 300))

@@ -16,7 +16,7 @@ import pandas as pd
 
 from core.errors import TrainingError
 from core.jobs import context as context_module
-from core.jobs import queue, slot, worker
+from core.jobs import queue, slot, tasks, worker
 from core.store.workspace import Workspace
 
 IDLE_SECONDS = 1.5
@@ -104,7 +104,17 @@ def stall(workspace, params, context):
     return {"by": os.getpid()}
 
 
-TASKS = {task.__name__: task for task in (count, long_call, die, fail, bad_result, stall)}
+def train(workspace, params, context):
+    """The real task, with a checkpoint every few steps."""
+    from core.train import fit  # not at the top: the other tasks should not wait for torch
+
+    fit.CHECKPOINT_SECONDS = 0.05
+    return tasks.train(workspace, params, context)
+
+
+TASKS = {
+    task.__name__: task for task in (count, long_call, die, fail, bad_result, stall, train, tasks.prepare)
+}
 
 if __name__ == "__main__":
     use_short_lease()

@@ -23,6 +23,9 @@ from core.schema.settings import AuditSettings, DatasetSettings, TrainSettings, 
         (DatasetSettings, {"currency": "dollars"}, "Setting 'currency'"),
         (TrainSettings, {"width": 64, "heads": 5}, "Setting 'heads': heads must divide width."),
         (AuditSettings, {"by": [["a", "b", "c"]]}, "Setting 'by.0'"),
+        (AuditSettings, {"by": []}, "Setting 'by': Tuple should have at least 1 item"),
+        (AuditSettings, {"by": [["a"]], "tolerances": {"ndcg": 0}}, "Setting 'tolerances.ndcg'"),
+        (AuditSettings, {"by": "age"}, "Setting 'by': Input should be a list, in brackets."),
     ],
 )
 def test_a_bad_setting_is_one_clear_line(kind, values, message):
@@ -58,3 +61,8 @@ def test_groupings_are_read_from_text():
 def test_a_grouping_survives_being_written_and_read(groupings):
     text = ",".join("*".join(grouping) for grouping in groupings)
     assert parse_by(text) == tuple(tuple(grouping) for grouping in groupings)
+
+
+def test_groupings_and_protected_attributes_count_once_each():
+    assert AuditSettings(by=(("age",), ("sex",), ("age",))).by == (("age",), ("sex",))
+    assert DatasetSettings(protected=("age", "age")).protected == ("age",)
