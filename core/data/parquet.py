@@ -27,7 +27,7 @@ def read_parquet(path: Path) -> pd.DataFrame:
         texts = [field.name for field in file.schema_arrow if _is_text(field.type)]
         table = pq.read_table(path, read_dictionary=texts, use_threads=False)
         _check_bytes(table.nbytes + sum(map(_text_bytes, table.columns)), path.name)
-        plain = [_plain(column) for column in table.columns]
+        plain = [_plain(table[name], name, path.name) for name in table.column_names]
     except (pa.ArrowException, OSError) as error:
         reason = type(error).__name__
         raise TableError(f"is no Parquet file that can be read ({reason})", source=path.name) from None
@@ -79,7 +79,7 @@ def _text_bytes(column: pa.ChunkedArray) -> int:
     return sum(pc.sum(pc.take(length, indices)).as_py() or 0 for length, indices in lengths)
 
 
-def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
+def _plain(column: pa.ChunkedArray, name: str, source: str) -> pa.ChunkedArray:
     """Without dictionaries, dates, decimals and bytes, which pandas would hold as objects."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
@@ -88,4 +88,9 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_decimal(column.type):
         scale = column.type.scale
         return column.cast(pa.float64()) if scale else column.cast(pa.string())
-    return column.cast(pa.string()) if pa.types.is_binary(column.type) else column
+    if not pa.types.is_binary(column.type):
+        return column
+    try:
+        return column.cast(pa.string())
+    except pa.ArrowInvalid:
+        raise TableError("holds bytes that are no UTF-8 text", source=source, column=name) from None

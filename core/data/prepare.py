@@ -49,7 +49,6 @@ def prepare(
     read = part_of(progress, 0.01, 0.45)
     prepared = build(origin.read(path, settings, read), settings, progress=part_of(progress, 0.45, 0.8))
     artefacts = _write(workspace, dataset_id, prepared, part_of(progress, 0.8, 0.99))
-    progress("Writing", 0.99)
     dataset = Dataset(
         _id=dataset_id,
         name=_name(origin, settings, path),
@@ -116,6 +115,7 @@ def _write(
     for number, (name, frame) in enumerate(prepared.tables.items()):
         progress("Writing", number / len(prepared.tables), name)
         written[name] = workspace.artefacts.write_table(f"datasets/{dataset_id}/{name}.parquet", frame)
+    progress("Writing", 1.0)
     return written
 
 

@@ -71,18 +71,12 @@ def audit_users(
     """
     metrics = metrics_at(per_user, settings.k)
     codes = checked_users(per_user, metrics, n_users=len(users))
-    if len(codes) < settings.minimum_group:
-        raise InputError(
-            f"Fewer than {settings.minimum_group} users have purchases to judge by; nothing can be shown."
-        )
     names = (*metrics, f"coverage@{settings.k}")
     parts = _partitions(users, codes, names, settings)
     tests = sum(part.comparisons for part in parts) * len(names)
     permutations = enough_permutations(tests, settings)
-    values, lists = (
-        per_user[metrics].to_numpy(dtype=np.float64),
-        _lists(top_k, codes, settings.k, n_catalogue),
-    )
+    values = per_user[metrics].to_numpy(dtype=np.float64)
+    lists = _lists(top_k, codes, settings.k, n_catalogue)
     compared = [_compare(part, values, lists, n_catalogue, permutations, settings) for part in parts]
     return AuditResult(
         rows=_rows(parts, compared, mean_intervals(values, settings).within(0, 1), names, settings),
@@ -99,7 +93,11 @@ def audit_users(
 def _partitions(
     users: pd.DataFrame, codes: np.ndarray, metrics: tuple[str, ...], settings: AuditSettings
 ) -> list[Partition]:
-    """The audited users by each grouping."""
+    """The audited users by each grouping, if they are enough to show any."""
+    if len(codes) < settings.minimum_group:
+        raise InputError(
+            f"Fewer than {settings.minimum_group} users have purchases to judge by; nothing can be shown."
+        )
     options = {"minimum": settings.minimum_group, "reference": settings.reference}
     parts = [partition(group_labels(users, by), codes, **options) for by in settings.by]
     _check_names(parts, metrics, settings)

@@ -6,6 +6,7 @@ import numpy as np
 
 from core.fairness.stats import (
     Interval,
+    Moments,
     bootstrap,
     intervals,
     p_values,
@@ -61,22 +62,29 @@ def compare_groups(
 
     A group's gap is its mean minus the reference's. The rest's mean weighs the other groups by their users.
     """
-    n, shown = np.bincount(groups), np.arange(n_shown)
-    n_groups = len(n)
-    compared = shown[(shown != reference) & (n_groups > 1)]
-    own, against = np.eye(n_groups)[compared], _references(n, compared, reference)
+    n_groups = int(groups.max()) + 1
     moments = bootstrap(values, groups, n_groups=n_groups, draws=draws, rng=rng)
-    gap = intervals(moments, own - against, confidence=confidence)
-    spread = range_interval(moments, shown, confidence=confidence)
     null = permuted_means(
         values, groups, n_groups=n_groups, permutations=permutations, rng=rng, strata=strata
     )
+    return _comparison(moments, null, n_shown=n_shown, reference=reference, confidence=confidence)
+
+
+def _comparison(
+    moments: Moments, null: np.ndarray, *, n_shown: int, reference: int | None, confidence: float
+) -> Comparison:
+    """Everything that is said of the groups, from their means and from those of shuffled labels, (B, G, K)."""
+    n, shown = moments.n, np.arange(n_shown)
+    compared = shown[(shown != reference) & (len(n) > 1)]
+    own, against = np.eye(len(n))[compared], _references(n, compared, reference)
+    gap = intervals(moments, own - against, confidence=confidence)
+    spread = range_interval(moments, shown, confidence=confidence)
     null_gaps, null_ranges = (own - against) @ null, np.ptp(null[:, shown], axis=1)  # (B, C, K), (B, K)
     null_low, null_high = np.quantile(null_gaps, [(1 - confidence) / 2, (1 + confidence) / 2], axis=0)
     return Comparison(
         n=n[:n_shown],
         compared=compared,
-        mean=intervals(moments, np.eye(n_groups)[shown], confidence=confidence),
+        mean=intervals(moments, np.eye(len(n))[shown], confidence=confidence),
         overall=intervals(moments, n[None] / n.sum(), confidence=confidence),
         gap=gap,
         ratio=ratio_intervals(moments, own, against, confidence=confidence),

@@ -2,9 +2,10 @@
 
 import pandas as pd
 
-from core.figures.numbers import share, with_interval
+from core.figures.numbers import money, share, with_interval
 from core.figures.scorecard import Card, beside
 from core.figures.text import markdown_text, plain
+from core.schema.tables import OTHERS
 
 
 def mix_sentence(rows: pd.DataFrame, *, of: str) -> str:
@@ -16,11 +17,13 @@ def mix_sentence(rows: pd.DataFrame, *, of: str) -> str:
     groups = list(dict.fromkeys(rows["group"]))
     if len(groups) == 2:
         wide = rows.pivot(index="value_name", columns="group", values="value")[groups]
-        name = (wide[groups[1]] - wide[groups[0]]).abs().idxmax()
+        named = wide.drop(index=OTHERS, errors="ignore") if len(wide) > 1 else wide
+        name = (named[groups[1]] - named[groups[0]]).abs().idxmax()
         parts = [_of_group(row) for row in rows[rows["value_name"] == name].itertuples()]
         return f"The lists differ most in **{markdown_text(name)}**: {' and '.join(parts)}."
-    top = rows.loc[rows["value"].idxmax()]
-    return f"**{markdown_text(top['value_name'])}** takes the largest part of the {of}: {_of_group(top)}."
+    named = rows[rows["value_name"] != OTHERS] if rows["value_name"].nunique() > 1 else rows
+    top = named.loc[named["value"].idxmax()]
+    return f"**{markdown_text(top['value_name'])}** is the largest named part of the {of}: {_of_group(top)}."
 
 
 def repeat_sentence(rows: pd.DataFrame, *, k: int) -> str:
@@ -50,13 +53,14 @@ def hits_sentence(hits: int | None, shown: int) -> str:
     return f"**{hits} of {shown}** recommended products were bought in the test window."
 
 
-def list_table(shown: pd.DataFrame) -> pd.DataFrame:
-    """One user's list for the screen."""
+def list_table(shown: pd.DataFrame, *, currency: str) -> pd.DataFrame:
+    """One user's list for the screen; prices are the usual shelf price in the training window."""
     return pd.DataFrame(
         {
             "#": shown["rank"],
             "Product": _title(shown),
             **_category(shown),
+            **_price(shown, currency),
             "Before": shown["times_before"].map(lambda times: f"{times} ×" if times else "new"),
             "Next": shown["bought_next"].map({True: "✓", False: ""}),
         }
@@ -73,6 +77,12 @@ def past_table(history: pd.DataFrame) -> pd.DataFrame:
             "Last": history["last"].dt.strftime("%-d %b %Y"),
         }
     )
+
+
+def _price(items: pd.DataFrame, currency: str) -> dict[str, pd.Series]:
+    if "list_price" not in items or items["list_price"].isna().all():
+        return {}
+    return {"Price": items["list_price"].map(lambda price: "" if pd.isna(price) else money(price, currency))}
 
 
 def _title(items: pd.DataFrame) -> pd.Series:

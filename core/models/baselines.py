@@ -95,7 +95,7 @@ def baseline_candidates(name: str, inputs: ModelInputs, *, k: int) -> pd.DataFra
 
 def _best(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
     """Codes and scores of the k best of each row, best first; ties by code."""
-    found = np.sort(torch.from_numpy(np.ascontiguousarray(scores)).topk(k, dim=1).indices.numpy(), axis=1)
+    found = np.sort(torch.from_numpy(np.array(scores)).topk(k, dim=1).indices.numpy(), axis=1)
     values = np.take_along_axis(scores, found, axis=1)
     order = np.argsort(-values, axis=1, kind="stable")
     return np.take_along_axis(found, order, axis=1), np.take_along_axis(values, order, axis=1)

@@ -104,6 +104,7 @@ class TrainSettings(Settings):
 
 Attributes = Annotated[tuple[str, ...], Field(min_length=1, max_length=2)]
 Share = Annotated[float, Field(gt=0, lt=1)]
+LONGEST_LIST = 200  # that a run keeps of every user, and that anything is asked about
 
 
 class Statistics(Settings):
@@ -124,7 +125,7 @@ class AuditSettings(Statistics):
     """What an audit compares and when a gap matters."""
 
     by: tuple[Attributes, ...] = Field(min_length=1, description="Groupings: one attribute, or two crossed")
-    k: int = Field(10, ge=1, le=200, description="Length of the list that a user sees")
+    k: int = Field(10, ge=1, le=LONGEST_LIST, description="Length of the list that a user sees")
     reference: str | None = Field(
         None, description="Compare with this group; unset: with everyone else (rest)"
     )
@@ -156,6 +157,7 @@ def parse_by(text: str) -> tuple[tuple[str, ...], ...]:
 
 PLAINER = {  # kinds of pydantic's errors whose words mean something to programmers only
     "tuple_type": "Input should be a list, in brackets",
+    "too_short": "Input should not be empty",
     "dict_type": "Input should be pairs such as {ndcg: 0.1}",
 }
 

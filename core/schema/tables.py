@@ -52,6 +52,7 @@ COUNT, BASKETS = "count", "baskets"
 DAYS_SINCE_LAST, DAYS_SINCE_FIRST = "days_since_last", "days_since_first"
 
 UNKNOWN = "Unknown"
+OTHERS = "all others"  # the rarer values of a dimension, summed up
 PURCHASE = "purchase"
 PER_UNIT = (LIST_PRICE, PAID_PRICE, LOYALTY_DISCOUNT, COUPON_DISCOUNT, COUPON_MATCH)
 LONGEST_IDENTIFIER, LONGEST_TEXT = 200, 100_000  # characters

@@ -7,7 +7,7 @@ from core.data.dataset import table
 from core.data.purchases import purchases
 from core.data.splits import TEST
 from core.fairness.groups import group_labels
-from core.fairness.suppression import SHOWN, group_states
+from core.fairness.suppression import EMPTY, SHOWN, group_states
 from core.schema.documents import Dataset
 from core.schema.settings import SPLITS, Statistics
 from core.schema.tables import (
@@ -43,21 +43,22 @@ def calendar(workspace: Workspace, dataset: Dataset) -> pd.DataFrame:
 def group_sizes(workspace: Workspace, dataset: Dataset, by: tuple[str, ...]) -> pd.DataFrame:
     """Users of each group, and those with purchases in the test window (who can be judged).
 
-    Columns `group`, `users`, `test_users`, `suppressed`; hidden groups have no number. Groups without users are
-    left out.
+    Columns `group`, `users`, `test_users`, `suppressed`; hidden groups have no number. Groups known to be empty
+    are left out; a hidden one may be empty without saying so.
     """
     groups = group_labels(table(workspace, dataset, "users"), by)
     everyone = np.bincount(groups.codes, minlength=len(groups.names))
     judged = np.bincount(groups.codes[_test_users(workspace, dataset)], minlength=len(groups.names))
-    hidden = np.zeros(len(groups.names), dtype=bool)
-    for counts in (everyone, judged):
-        hidden |= group_states(counts.reshape(groups.shape), MINIMUM_GROUP).ravel() != SHOWN
+    states = np.stack(
+        [group_states(counts.reshape(groups.shape), MINIMUM_GROUP).ravel() for counts in (everyone, judged)]
+    )
+    hidden = (states != SHOWN).any(axis=0)
     rows = pd.DataFrame(
         {"group": groups.names, "users": everyone, "test_users": judged, "suppressed": hidden}
     )
     rows = rows.astype({"users": "Int64", "test_users": "Int64"})
     rows.loc[hidden, ["users", "test_users"]] = pd.NA
-    return rows[everyone > 0].reset_index(drop=True)
+    return rows[states[0] != EMPTY].reset_index(drop=True)
 
 
 def crossing(workspace: Workspace, dataset: Dataset, by: tuple[str, str]) -> pd.DataFrame:

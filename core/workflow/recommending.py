@@ -8,11 +8,10 @@ import pandas as pd
 from core.data.dataset import load, table
 from core.data.files import read_file
 from core.errors import NotFound, SettingsError, StoreError
+from core.schema.settings import LONGEST_LIST
 from core.schema.tables import ITEM, ITEM_ID, RANK, SCORE, USER, USER_ID
 from core.store.workspace import Workspace
 from core.workflow.runs import load_run, run_table
-
-MAXIMUM_K = 200
 
 
 def recommend(workspace: Workspace, run_id: str, out: Path, *, k: int = 20, users: Path | None = None) -> int:
@@ -25,8 +24,8 @@ def recommend(workspace: Workspace, run_id: str, out: Path, *, k: int = 20, user
         StoreError: `out` cannot be written; a file that was there stays.
         NotFound: no such run, or a user of the file is not in its dataset.
     """
-    if not 1 <= k <= MAXIMUM_K:
-        raise SettingsError(f"k must lie between 1 and {MAXIMUM_K}; it is {k}.")
+    if not 1 <= k <= LONGEST_LIST:
+        raise SettingsError(f"k must lie between 1 and {LONGEST_LIST}; it is {k}.")
     if out.suffix != ".parquet" or not os.path.isdir(out.parent):
         raise SettingsError(f"--out {out.name[:80]}: must end in .parquet and lie in a folder that exists.")
     run = load_run(workspace, run_id)

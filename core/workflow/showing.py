@@ -11,7 +11,7 @@ from core.data.purchases import purchases
 from core.data.splits import TEST
 from core.fairness.groups import Groups, group_labels
 from core.fairness.stats import bootstrap, intervals
-from core.fairness.suppression import SHOWN, group_states
+from core.fairness.suppression import HIDDEN, SHOWN, group_states
 from core.schema.documents import Dataset, Run
 from core.schema.settings import Statistics
 from core.schema.tables import (
@@ -22,6 +22,7 @@ from core.schema.tables import (
     ITEM,
     ITEM_ID,
     LIST_PRICE,
+    OTHERS,
     POPULARITY_BAND,
     PRICE_BAND,
     RANK,
@@ -39,7 +40,6 @@ from core.workflow.runs import run_table
 DIMENSIONS = (CATEGORY, PRICE_BAND, BRAND, POPULARITY_BAND)
 REPEAT = "bought before"
 MOST_VALUES = 8  # of one dimension; the rest is summed up as OTHERS
-OTHERS = "all others"
 COLUMNS = ("dimension", "group", "value_name", "value", "low", "high", "n")
 STATISTICS = Statistics()
 
@@ -50,7 +50,7 @@ class Shown:
 
     Attributes:
         groups: names of all groups, in order.
-        hidden: those too small to be shown, or needed to hide one that is.
+        hidden: those too small to be shown, or needed to hide one that is; not those known to be empty.
         rows: columns `dimension`, `group`, `value_name`, `value`, `low`, `high` (fractions of a list, means over
             users with 95 % interval) and `n` (users); no row of a hidden group.
     """
@@ -69,10 +69,10 @@ def shown_to_groups(workspace: Workspace, run: Run, *, by: tuple[str, ...], k: i
     members = np.unique(lists[USER].to_numpy())
     codes = groups.codes[members]
     counts = np.bincount(codes, minlength=len(groups.names)).reshape(groups.shape)
-    visible = group_states(counts, STATISTICS.minimum_group).ravel() == SHOWN
+    states = group_states(counts, STATISTICS.minimum_group).ravel()
     shares = _all_shares(lists, members, table(workspace, dataset, "items"), _bought(workspace, dataset))
-    rows = _by_group(shares, codes, groups, visible)
-    hidden = tuple(name for name, seen in zip(groups.names, visible, strict=True) if not seen)
+    rows = _by_group(shares, codes, groups, states == SHOWN)
+    hidden = tuple(name for name, state in zip(groups.names, states, strict=True) if state == HIDDEN)
     return Shown(groups.names, hidden, rows)
 
 

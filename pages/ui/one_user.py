@@ -31,10 +31,11 @@ def show(view: View) -> None:
             icon=":material/person_search:",
         )
         return
-    _side_by_side(one_user(view.workspace, view.run, user=int(found[0]), k=view.k), asked)
+    user = one_user(view.workspace, view.run, user=int(found[0]), k=view.k)
+    _side_by_side(user, asked, currency=view.dataset.settings["currency"])
 
 
-def _side_by_side(user: OneUser, asked: str) -> None:
+def _side_by_side(user: OneUser, asked: str, *, currency: str) -> None:
     known = [
         f"{markdown_text(spoken(name).lower())} {markdown_text(value)}"
         for name, value in user.attributes.items()
@@ -47,7 +48,9 @@ def _side_by_side(user: OneUser, asked: str) -> None:
     with left:
         st.markdown("**What the model shows**")
         blocks.table(
-            user.shown, name=f"list of user {plain(asked)}", shown=about_lists.list_table(user.shown)
+            user.shown,
+            name=f"list of user {plain(asked)}",
+            shown=about_lists.list_table(user.shown, currency=currency),
         )
     with right:
         st.markdown("**What the user bought before the test**")
@@ -55,6 +58,6 @@ def _side_by_side(user: OneUser, asked: str) -> None:
             user.history, name=f"history of user {plain(asked)}", shown=about_lists.past_table(user.history)
         )
     blocks.how_to_read(
-        "*Bought before* counts purchases before the test window; a tick marks what the user really bought in it. "
-        "The list was made without knowing the test window."
+        "*Before* counts purchases before the test window; a tick under *Next* marks what the user really bought in it. "
+        "The list was made without knowing the test window. Prices are shelf prices, before any discount."
     )

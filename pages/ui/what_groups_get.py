@@ -17,7 +17,8 @@ NOBODY = ""
 def show(view: View) -> None:
     """Groups, what their lists are made of, and how much of it they bought before."""
     shown = cached.shown_to_groups(view.workspace, view.run.id, by=view.by, k=view.k)
-    visible = [group for group in shown.groups if group not in shown.hidden]
+    with_users = set(shown.rows["group"])
+    visible = [group for group in shown.groups if group in with_users]
     if not visible:
         blocks.waiting("Every group of this grouping has fewer than 10 users, so nothing can be shown.")
         return

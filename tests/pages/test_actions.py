@@ -106,7 +106,7 @@ def test_a_users_list_stands_beside_the_users_history(trained, open_page):
     app = open_page("recommendations", trained[0])
     known = app.text_input(key="user").value
     assert [set(table.value) for table in app.dataframe[-2:]] == [
-        {"#", "Product", "Category", "Before", "Next"},
+        {"#", "Product", "Category", "Price", "Before", "Next"},
         {"Product", "Category", "Times", "Last"},
     ]
     app.text_input(key="user").set_value("nobody' OR 1=1").run()

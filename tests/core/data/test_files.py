@@ -435,3 +435,11 @@ def test_no_content_whatever_raises_anything_but_a_table_error(content, tmp_path
 
 def test_the_limit_is_one_gigabyte():
     assert files.LARGEST_FILE == 10**9
+
+
+def test_bytes_in_parquet_that_are_no_text_are_refused_with_their_column(tmp_path):
+    path = tmp_path / "users.parquet"
+    pd.DataFrame({"user_id": ["u"], "photo": [b"\xff\xfe\x00"]}).to_parquet(path)
+    error = refused(path, "users")
+    assert error.column == "photo"
+    assert "no UTF-8 text" in str(error)

@@ -37,3 +37,13 @@ def test_price_coverage_is_a_share_of_purchase_lines(prepared):
     rows = price_coverage(workspace, dataset).set_index("column")
     assert rows.loc["list_price", "share"] == 1.0
     assert 0 < rows.loc["coupon_discount", "above_zero"] < rows.loc["loyalty_discount", "above_zero"] < 1
+
+
+def test_a_hidden_group_does_not_tell_that_it_is_empty(shop):
+    users = table(shop.workspace, shop.dataset, "users")
+    cells = users.groupby(["sex", "city"], observed=False).size()
+    assert (cells == 0).any()
+    sizes = group_sizes(shop.workspace, shop.dataset, ("sex", "city")).set_index("group")
+    assert sizes["suppressed"].all()
+    empty = {f"{sex} × {city}" for (sex, city), count in cells.items() if count == 0}
+    assert empty <= set(sizes.index)
