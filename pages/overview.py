@@ -94,8 +94,8 @@ blocks.chart(
     key="accuracy",
     alt=sentences.accuracy_sentence(beside, metric=f"NDCG@{view.k}"),
     reading=(
-        "Mean over all test users with the 95 % interval; longer is better. A grocery recommender that cannot beat "
-        "the customer's own most frequent products is not worth serving."
+        "Mean over all test users with the 95 % interval; longer is better. A recommender that cannot beat the simple "
+        "rules is not worth serving."
     ),
 )
 blocks.folded_table(beside.drop(columns="is_model"), name="accuracy beside baselines")

@@ -8,7 +8,6 @@ from core.figures.groups import CROSS
 from core.figures.numbers import (
     count,
     points,
-    ratio,
     with_interval,
 )
 from core.figures.text import markdown_text, spoken
@@ -114,16 +113,28 @@ def basis(dataset: Dataset, run: Run) -> str:
 
 
 def accuracy_sentence(rows: pd.DataFrame, *, metric: str) -> str:
-    """How the model stands beside the best simple rule; columns as in `accuracy_figure`."""
+    """How the model stands beside the best simple rule, judged on the same users.
+
+    Args:
+        rows: the run, and each rule with the run's lead over it: `behind`, `behind_low`, `behind_high`.
+    """
     own = rows[rows["is_model"]].iloc[0]
     rules = rows[~rows["is_model"]]
     value = markdown_text(with_interval(own["value"], own["low"], own["high"], own["n"]), limit=120)
-    if rules.empty:
-        return f"{metric} of this run is {value}."
     best = rules.loc[rules["value"].idxmax()]
-    word = "ahead of" if own["value"] > best["value"] else "behind"
-    times = f", {ratio(own['value'] / best['value'])} of it" if best["value"] > 0 else ""
-    return f"{metric} of this run is {value}, {word} the best simple rule ({markdown_text(best['name'])}{times})."
+    if best["behind_low"] > 0:
+        stands = "ahead of"
+    elif best["behind_high"] < 0:
+        stands = "behind"
+    else:
+        stands = "not shown to differ from"
+    lead = markdown_text(
+        with_interval(best["behind"], best["behind_low"], best["behind_high"], form=points), limit=120
+    )
+    return (
+        f"{metric} of this run is {value}: {stands} the best simple rule ({markdown_text(best['name'])}), "
+        f"{lead} on the same users."
+    )
 
 
 def hidden_sentence(hidden: int) -> str:

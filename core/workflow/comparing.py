@@ -23,16 +23,20 @@ THIS_RUN = "This run"
 def beside_baselines(workspace: Workspace, run: Run, *, metric: str) -> pd.DataFrame:
     """Mean of one metric over all test users, of the run and of every baseline, best first.
 
-    Columns `name`, `value`, `low`, `high` (missing where there is one user), `n`, `is_model`.
+    Columns `name`, `value`, `low`, `high` (missing where there is one user), `n`, `is_model`; of baselines also
+    `behind`, `behind_low`, `behind_high`: the run minus this baseline on the same users.
     """
-    per_user = {THIS_RUN: run_table(workspace, run, "per_user_test", [USER, metric])}
-    per_user |= per_user_of_baselines(workspace, run, [metric])
-    rows = [
-        {"name": BASELINE_TITLES.get(name, name), **estimates(rows[[metric]])[metric]}
-        | {"n": len(rows), "is_model": name == THIS_RUN}
-        for name, rows in per_user.items()
-    ]
-    found = pd.DataFrame(rows).astype(dict.fromkeys(("value", "low", "high"), float))
+    own = run_table(workspace, run, "per_user_test", [USER, metric]).set_index(USER)
+    rows = [{"name": THIS_RUN, **estimates(own)[metric], "n": len(own), "is_model": True}]
+    for name, rule in per_user_of_baselines(workspace, run, [metric]).items():
+        behind = estimates(own - rule, -1)[metric]
+        rows.append(
+            {"name": BASELINE_TITLES.get(name, name), **estimates(rule)[metric]}
+            | {"n": len(rule), "is_model": False, "behind": behind["value"]}
+            | {"behind_low": behind["low"], "behind_high": behind["high"]}
+        )
+    numbers = ("value", "low", "high", "behind", "behind_low", "behind_high")
+    found = pd.DataFrame(rows).astype(dict.fromkeys(numbers, float))
     return found.sort_values("value", ascending=False, ignore_index=True)
 
 

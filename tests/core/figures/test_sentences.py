@@ -59,3 +59,20 @@ def test_the_mix_of_two_groups_names_what_differs_most_with_intervals_and_n():
     assert mix_sentence(rows, of="top 10 list").replace("\\", "") == (
         "The lists differ most in **Beer**: 10.0 % [5.0 %, 15.0 %] · n=40 for a and 30.0 % [25.0 %, 35.0 %] · n=40 for b."
     )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.018, 0.028, "ahead of"),
+        (-0.002, 0.028, "not shown to differ from"),
+        (-0.03, -0.01, "behind"),
+    ],
+)
+def test_the_model_is_ahead_only_if_the_paired_interval_says_so(low, high, said):
+    run = {"name": "This run", "value": 0.42, "low": 0.40, "high": 0.44, "n": 1976, "is_model": True}
+    rule = {"name": "Most frequent", "value": 0.40, "low": 0.38, "high": 0.42, "n": 1976, "is_model": False}
+    lead = {"behind": (low + high) / 2, "behind_low": low, "behind_high": high}
+    sentence = sentences.accuracy_sentence(pd.DataFrame([run, rule | lead]), metric="NDCG@10")
+    assert f"{said} the best simple rule (Most frequent)" in sentence.replace("\\", "")
+    assert "on the same users" in sentence
