@@ -35,4 +35,9 @@ def _measured(function: Callable[..., Any], arguments: tuple) -> tuple[Any, floa
 def print_table(title: str, rows: list[dict[str, Any]]) -> None:
     """One table on standard output."""
     print(title)
-    print(pd.DataFrame(rows).to_string(index=False, float_format=lambda value: f"{value:,.2f}"))
+    print(pd.DataFrame(rows).to_string(index=False, float_format=_short))
+
+
+def _short(value: float) -> str:
+    """Whole numbers from a hundred upwards, four digits below."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.4g}"

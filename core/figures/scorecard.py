@@ -8,7 +8,7 @@ from core.figures.gaps import VERDICT_WORDS
 from core.figures.numbers import count, interval, p_value, points, ratio, sample, score, with_interval
 from core.figures.sentences import NO_NUMBER, metric_name
 from core.figures.text import plain
-from core.schema.settings import ALL
+from core.schema.settings import ALL, REST
 
 MARKS = {"unequal": "◆", "equal_within_tolerance": "●", "not_enough_data": "○"}
 MOST_LINES = 12  # groups, up to which hidden ones are listed as well
@@ -99,7 +99,7 @@ def _ratio(rows: pd.DataFrame) -> list[Card]:
     row = seen.loc[seen["value"].astype(float).idxmin()]
     return [
         Card(
-            "Lowest ratio to the rest",
+            f"Lowest ratio to {'the rest' if row['reference'] in (None, REST) else plain(row['reference'], limit=20)}",
             ratio(row["value"]),
             f"{plain(row['group'], limit=40)} · {beside(row, ratio)}",
         )
