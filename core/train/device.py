@@ -19,7 +19,7 @@ class Device:
 
     def autocast(self) -> AbstractContextManager:
         """The precision of forward passes in training."""
-        return torch.autocast("cuda", dtype=torch.bfloat16) if self.bf16 else nullcontext()
+        return torch.autocast(self.torch.type, dtype=torch.bfloat16) if self.bf16 else nullcontext()
 
 
 @contextmanager

@@ -189,3 +189,19 @@ def test_habit_is_learnt_where_people_repeat(shop):
     lists = candidates(trained, inputs, k=3)
     first = lists["item"].to_numpy().reshape(-1, 3)[1:]  # user 0 has no history
     assert (first == usual[:, None]).any(axis=1).mean() > 0.8
+
+
+def test_bfloat16_forward_passes_learn_the_same(shop, trained, monkeypatch):
+    """The mixed precision that CUDA gets, on the CPU: loss and weights stay float32 and close."""
+    mixed = device.Device(torch.device("cpu"), "for this test", bf16=True)
+    monkeypatch.setattr(training, "choose_device", lambda wanted: mixed)
+    with mixed.autocast():
+        assert torch.is_autocast_enabled("cpu")
+    found = fit(*shop, QUICK)
+    assert {tensor.dtype for tensor in weights(found).values()} == {
+        tensor.dtype for tensor in weights(trained).values()
+    }
+    assert [epoch.loss for epoch in found.history] != [epoch.loss for epoch in trained.history]
+    np.testing.assert_allclose(
+        [epoch.loss for epoch in found.history], [epoch.loss for epoch in trained.history], rtol=0.02
+    )
