@@ -187,7 +187,8 @@ def test_a_killed_writer_leaves_only_whole_files_and_its_leftover_is_swept(tmp_p
         first = writer.stdout.readline()
         time.sleep(pause)
         writer.send_signal(signal.SIGKILL)
-        lines = (first + writer.communicate()[0]).splitlines()
+        lines = (first + writer.stdout.read()).splitlines()
+        writer.wait()
         store = ArtefactStore(tmp_path)
         for line in lines:
             store.read_tensors(Artefact.model_validate_json(line))

@@ -87,7 +87,9 @@ def test_a_killed_writer_loses_nothing_that_was_acknowledged(url: str, store: Do
         first = process.stdout.readline()  # it is writing
         time.sleep(dice.uniform(0.01, 0.3))
         process.send_signal(signal.SIGKILL)
-        acknowledged = len((first + process.communicate()[0]).split())
+        # Not `communicate`: it would pass over what `readline` has buffered.
+        acknowledged = len((first + process.stdout.read()).split())
+        process.wait()
         assert acknowledged > 0
         kept = [d["_id"] for d in store.find("runs", fields=[]) if d["_id"].startswith(f"run-{round}-")]
         written = acknowledged + 1  # the last one may be there without having been acknowledged
