@@ -54,7 +54,12 @@ else:
     blocks.waiting("These data name no user attributes, so there are no groups to compare.")
 
 blocks.section("What cleaning did", about_data.quality_sentence(dataset.quality))
-blocks.table(about_data.quality_table(dataset.quality), name="cleaning report")
+widths = {name: st.column_config.NumberColumn(format="localized", width=96) for name in about_data.COUNTS}
+blocks.table(
+    about_data.quality_table(dataset.quality),
+    name="cleaning report",
+    columns=widths | {"Table": st.column_config.TextColumn(width=96)},
+)
 blocks.how_to_read(
     "Each rule looked at *read* rows, and *accepted* and *rejected* add up to them. Repaired and remarked rows are "
     "among the accepted ones."

@@ -13,8 +13,7 @@ from pages.ui.shell import begin_page
 
 view = begin_page("overview")
 if view.run is None:
-    page, label = ("data", "See the data") if view.busy else ("train", "Train a model")
-    blocks.waiting("The audit stands here as soon as a first model is trained.", page=page, label=label)
+    blocks.waiting("The audit stands here as soon as a first model is trained.", **view.next_step)
     st.stop()
 if not view.by:
     blocks.waiting(

@@ -7,8 +7,7 @@ from pages.ui.shell import begin_page
 
 view = begin_page("recommendations")
 if view.run is None:
-    page, label = ("data", "See the data") if view.busy else ("train", "Train a model")
-    blocks.waiting("Lists appear here as soon as a first model is trained.", page=page, label=label)
+    blocks.waiting("Lists appear here as soon as a first model is trained.", **view.next_step)
     st.stop()
 
 if view.by:

@@ -9,7 +9,7 @@ from pages.ui.shell import begin_page
 
 view = begin_page("train")
 if view.dataset is None:
-    blocks.waiting("A model can be trained as soon as data are prepared.", page="data", label="See the data")
+    blocks.waiting("A model can be trained as soon as data are prepared.", **view.next_step)
     st.stop()
 
 retrain.form(view)

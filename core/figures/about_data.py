@@ -13,6 +13,8 @@ from core.figures.sentences import by_words, hidden_sentence, plural
 from core.figures.text import markdown_text, plain, spoken
 from core.schema.documents import Dataset, RuleCount
 
+COUNTS = ("Read", "Accepted", "Rejected")  # of the cleaning report: up to tens of millions
+
 
 def dataset_sentence(dataset: Dataset) -> str:
     """Size and period of a dataset."""
@@ -58,9 +60,9 @@ def groups_sentence(rows: pd.DataFrame, *, by: Sequence[str]) -> str:
 
 
 def size_table(sizes: pd.DataFrame) -> pd.DataFrame:
-    """Group sizes with `hidden` in place of small numbers."""
-    written = sizes[["group", "users", "test_users"]].astype(object)
-    return written.where(~sizes["suppressed"].to_numpy()[:, None] | (written.columns == "group"), "hidden")
+    """Group sizes; a hidden group has no number, and says so in a column of its own."""
+    numbers = sizes[["users", "test_users"]].astype("Int64").mask(sizes["suppressed"].astype(bool))
+    return pd.DataFrame({"group": sizes["group"], **numbers, "hidden": sizes["suppressed"].astype(bool)})
 
 
 def quality_sentence(rules: Sequence[RuleCount]) -> str:

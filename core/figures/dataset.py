@@ -11,6 +11,7 @@ from core.figures.numbers import count
 from core.figures.text import plotly_text
 
 SPLIT_STYLES = {"train": (GREY, ""), "validation": (PALETTE[5], "/"), "test": (PALETTE[0], "x")}
+CELLS = ((0, "#3a76a8"), (1, "#0b3c66"))  # white numbers are legible on all of it, and it on both themes
 
 
 def calendar_figure(weeks: pd.DataFrame) -> go.Figure:
@@ -37,7 +38,7 @@ def group_size_figure(rows: pd.DataFrame, styles: dict[str, Style]) -> go.Figure
         rows: columns `group`, `users`, `test_users`, `suppressed`; hidden groups have no number.
         styles: the look of each group.
     """
-    drawn = figure(height=rows_height(len(rows), extra=100), x_title="users", legend=True)
+    drawn = figure(height=rows_height(len(rows), extra=70), x_title="users")
     colours = [styles[group].colour for group in rows["group"]]
     sizes = [
         "hidden" if hidden else f"{count(judged)} of {count(users)}"
@@ -58,28 +59,38 @@ def group_size_figure(rows: pd.DataFrame, styles: dict[str, Style]) -> go.Figure
 
 def crossing_figure(cells: pd.DataFrame, *, titles: tuple[str, str]) -> go.Figure:
     """Users in each crossing of two attributes: the first as rows, the second as columns, missing where hidden."""
-    drawn = figure(
-        height=rows_height(len(cells), extra=150),
-        x_title=plotly_text(titles[1]),
-        y_title=plotly_text(titles[0]),
-    )
+    rows, columns = (plotly_text(title) for title in titles)
+    drawn = figure(height=rows_height(len(cells), extra=150), x_title=columns, y_title=rows)
     values = cells.to_numpy(dtype=float)
     texts = [["·" if np.isnan(value) else count(value) for value in line] for line in values]
     known = np.sort(values[~np.isnan(values)])
     top = known[int(0.9 * (len(known) - 1))] if len(known) else 1  # one huge cell must not bleach all others
     drawn.add_heatmap(
-        z=np.nan_to_num(values),
+        z=values,
         zmin=0,
         zmax=top,
         x=[plotly_text(name, limit=24) for name in cells.columns],
         y=[plotly_text(name, limit=24) for name in cells.index],
         text=texts,
         texttemplate="%{text}",
+        textfont={"color": "white"},
+        colorscale=CELLS,
         showscale=False,
         xgap=2,
         ygap=2,
         customdata=[["hidden" if text == "·" else f"{text} users" for text in line] for line in texts],
         hovertemplate="%{y} × %{x}<br>%{customdata}<extra></extra>",
+    )
+    hidden = np.argwhere(
+        np.isnan(values)
+    )  # no cell is drawn there: the dot stands on the page, light or dark
+    drawn.add_scatter(
+        x=[plotly_text(cells.columns[column], limit=24) for column in hidden[:, 1]],
+        y=[plotly_text(cells.index[row], limit=24) for row in hidden[:, 0]],
+        mode="text",
+        text="·",
+        textfont={"color": GREY, "size": 16},
+        hoverinfo="skip",
     )
     drawn.update_yaxes(autorange="reversed", showgrid=False, type="category")
     drawn.update_xaxes(showgrid=False, tickangle=-35, type="category")

@@ -11,6 +11,8 @@ from core.schema.documents import Run
 from pages.ui import blocks, cached, links
 from pages.ui.shell import View
 
+_NEWEST = "newest_compared"
+
 
 def show(view: View, runs: list[Run]) -> None:
     """Choose two runs of one dataset and see which serves whom better."""
@@ -41,6 +43,12 @@ def show(view: View, runs: list[Run]) -> None:
 
 def _choose(runs: dict[str, Run]) -> tuple[Run, Run]:
     newest, before = list(runs)[:2]
+    if (
+        st.session_state.get(_NEWEST, newest) != newest
+    ):  # a run has come about: it is what one wants to compare
+        st.session_state.pop("first", None)
+        st.session_state.pop("second", None)
+    st.session_state[_NEWEST] = newest
     links.restore("first", list(runs), before)
     left, right = st.columns(2)
     label = {id: f"{plain(run.name, limit=40)} · {moment(run.created_at)}" for id, run in runs.items()}

@@ -1,27 +1,29 @@
 """Long work as a page sees it: the first job, one polled progress card, and what to do after a failure."""
 
 import os
+from datetime import UTC, datetime
 
 import streamlit as st
 
 from core.figures.accuracy import training_figure
 from core.figures.layout import CONFIG
-from core.figures.numbers import duration
+from core.figures.numbers import duration, moment
 from core.figures.progress import epochs_in
 from core.figures.text import markdown_text, plain
 from core.jobs.context import log_file
-from core.jobs.queue import enqueue, ensure_worker, jobs, request_cancel, resume
+from core.jobs.queue import enqueue, ensure_worker, get, jobs, request_cancel, resume
 from core.schema.documents import DATASETS, RUNS, TERMINAL, Epoch, Job
 from core.store.workspace import Workspace
 
 FIRST_JOB = "job-first-open"
 POLL_SECONDS = 1.5
+SILENT_SECONDS = 5
 TITLES = {
     "prepare": "Preparing data",
     "train": "Training a model",
     "prepare_and_train": "Preparing data and training a first model",
 }
-_SEEN, _DISMISSED = "jobs_seen", "jobs_dismissed"
+_SEEN, _DISMISSED, _WATCHED = "jobs_seen", "jobs_dismissed", "job_watched"
 
 
 def start_first(workspace: Workspace) -> None:
@@ -66,6 +68,7 @@ def watch(workspace: Workspace, *, curve: bool = False) -> bool:
     if job is None:
         _last_one(workspace)
         return False
+    st.session_state[_WATCHED] = job.id
     with st.container(border=True):
         _progress(workspace, curve)
         st.button(
@@ -77,6 +80,18 @@ def watch(workspace: Workspace, *, curve: bool = False) -> bool:
             args=(workspace, job.id),
         )
     return True
+
+
+def watched(workspace: Workspace) -> Job | None:
+    """The job that this session saw under way, once it is done."""
+    id = st.session_state.get(_WATCHED)
+    job = get(workspace, id) if id else None
+    return job if job and job.state == "done" else None
+
+
+def forget_watched() -> None:
+    """What the watched job brought has been told."""
+    st.session_state.pop(_WATCHED, None)
 
 
 @st.fragment(run_every=POLL_SECONDS)
@@ -121,6 +136,8 @@ def _card(job: Job) -> None:
         else f"about {duration(progress.seconds_left)} left"
     )
     message = f" · {markdown_text(progress.message)}" if progress.message else ""
+    if _silent(job):
+        left, message = "the worker has stopped answering; another takes over within seconds", ""
     st.caption(f"{100 * progress.fraction:.0f} % · {left}{message}")
     with st.expander("Log", icon=":material/terminal:"):
         st.code(
@@ -128,6 +145,14 @@ def _card(job: Job) -> None:
             language=None,
             wrap_lines=True,
         )
+
+
+def _silent(job: Job) -> bool:
+    """Whether a running job's worker, which writes every second, has not been heard for a while."""
+    if job.state != "running" or job.heartbeat is None:
+        return False
+    age = datetime.now(UTC) - datetime.fromisoformat(job.heartbeat)
+    return age.total_seconds() > SILENT_SECONDS
 
 
 def title(job: Job) -> str:
@@ -144,15 +169,16 @@ def _last_one(workspace: Workspace) -> None:
         or job.id in st.session_state.get(_DISMISSED, set())
     ):
         return
+    when = f" on {moment(job.finished_at)}" if job.finished_at else ""
     with st.container(border=True):
         if job.state == "failed":
             st.error(
-                f"**{title(job)} failed.** {markdown_text(job.error or '', limit=600)}",
+                f"**{title(job)} failed**{when}. {markdown_text(job.error or '', limit=600)}",
                 icon=":material/error:",
             )
         else:
             st.info(
-                f"**{title(job)} was cancelled** at {100 * job.progress.fraction:.0f} %.",
+                f"**{title(job)} was cancelled**{when}, at {100 * job.progress.fraction:.0f} %.",
                 icon=":material/stop_circle:",
             )
         st.caption("Everything finished before is kept. Resume goes on from the last checkpoint of this job.")

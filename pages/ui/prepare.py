@@ -90,5 +90,7 @@ def _folder(way: str, path: str | None) -> Path | None:
     if not (path or "").strip():
         raise InputError("Name the folder in which the tables lie.")
     folder = Path(path.strip())
+    if not folder.is_dir():
+        raise InputError(f"{path.strip()[:200]}: there is no such folder on the server. Nothing was changed.")
     SOURCES["tables"].files(folder)
     return folder.resolve()

@@ -18,7 +18,7 @@ PREFIX = "train"
 
 def form(view: View) -> None:
     """Name, preset, settings, and the button."""
-    blocks.section("Train again")
+    blocks.section("Train again" if view.run else "Train a model")
     st.segmented_control(
         "Preset",
         tuple(PRESETS),

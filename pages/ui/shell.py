@@ -36,6 +36,15 @@ class View:
     k: int
     busy: bool = False
 
+    @property
+    def next_step(self) -> dict[str, str]:
+        """Where a page without a model leads: to what is being made, or to what has to be asked for first."""
+        if self.busy:
+            return {"page": "data", "label": "See the data"}
+        if self.dataset is None:
+            return {"page": "data", "label": "Prepare data"}
+        return {"page": "train", "label": "Train a model"}
+
 
 def navigation_pages() -> list[st.Page]:
     """The pages of the navigation, in order, and the way from the bare address to the first of them.
@@ -81,7 +90,34 @@ def begin_page(name: str) -> View:
     st.title(title, anchor=False)
     st.caption(about if view.dataset is None else _subtitle(view))
     blocks.notes()
-    return replace(view, busy=jobs.watch(workspace, curve=name == "train"))
+    view = replace(view, busy=jobs.watch(workspace, curve=name == "train"))
+    if not view.busy:
+        _announce(view)
+    return view
+
+
+def _announce(view: View) -> None:
+    """A watched job made something else than what is shown: say so, with the way there."""
+    job = jobs.watched(view.workspace)
+    made = (job.result or {}) if job else {}
+    new = {run.id: run.name for run in view.runs if run.id == made.get("run")} or {
+        dataset.id: dataset.name for dataset in view.datasets if dataset.id == made.get("dataset")
+    }
+    if not new or not new.keys().isdisjoint({view.dataset.id, view.run.id if view.run else None}):
+        return
+    ((id, name),) = new.items()
+    first_run = next((run.id for run in view.runs if run.dataset == id), id)
+    with st.container(border=True):
+        done = "trained" if "run" in made else "prepared"
+        st.success(f"**{markdown_text(name)}** is {done}.", icon=":material/check_circle:")
+        with st.container(horizontal=True):
+            st.button("Show it", key="show-made", type="primary", on_click=_show, args=(first_run,))
+            st.button("Stay here", key="stay", on_click=jobs.forget_watched)
+
+
+def _show(id: str) -> None:
+    st.session_state["run"] = id
+    jobs.forget_watched()
 
 
 def _view(workspace: Workspace) -> View:

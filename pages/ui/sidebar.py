@@ -19,6 +19,7 @@ def choose_data(datasets: Sequence[Dataset], runs: Sequence[Run]) -> tuple[Datas
     trained = {run.id: run for run in runs if run.dataset in named}
     with_runs = {run.dataset for run in trained.values()}
     options = [*trained, *(name for name in named if name not in with_runs)]
+    several = len(named) > 1
     links.restore("run", options, options[0] if options else None)
     if not options:
         st.session_state.pop("run", None)
@@ -27,7 +28,11 @@ def choose_data(datasets: Sequence[Dataset], runs: Sequence[Run]) -> tuple[Datas
         "Data and model",
         options,
         key="run",
-        format_func=lambda id: _run_label(trained[id]) if id in trained else _dataset_label(named[id]),
+        format_func=lambda id: (
+            _run_label(trained[id], named[trained[id].dataset] if several else None)
+            if id in trained
+            else _dataset_label(named[id])
+        ),
         persist_state="session",
         help="A trained run with its data, or data that has no run yet",
     )
@@ -35,9 +40,11 @@ def choose_data(datasets: Sequence[Dataset], runs: Sequence[Run]) -> tuple[Datas
     return named[run.dataset if run else chosen], run
 
 
-def _run_label(run: Run) -> str:
+def _run_label(run: Run, dataset: Dataset | None) -> str:
+    """A run in one line; with its data where there are several."""
     ndcg = run.metrics.get("test", {}).get("ndcg@10")
-    return f"{plain(run.name, limit=40)} · {moment(run.created_at)} · NDCG@10 {score(ndcg)}"
+    data = [plain(dataset.name, limit=40)] if dataset else []
+    return " · ".join([plain(run.name, limit=40), *data, moment(run.created_at), f"NDCG@10 {score(ndcg)}"])
 
 
 def _dataset_label(dataset: Dataset) -> str:

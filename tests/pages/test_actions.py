@@ -4,7 +4,9 @@ import shutil
 
 import pytest
 
-from core.jobs.queue import jobs
+from core.data.dataset import load
+from core.jobs.queue import enqueue, jobs
+from core.schema.documents import DATASETS, JOBS, RUNS, now
 from core.schema.settings import TrainSettings
 from core.store.workspace import Workspace
 from pages.ui.retrain import PRESETS
@@ -137,3 +139,63 @@ def test_groups_can_be_held_against_one_of_them(trained, open_page):
     assert against_two.loc["1", "Gap"] != everyone.set_index("Group").loc["1", "Gap"]
     assert any("lies from that of 2" in caption.value for caption in app.caption)
     assert app.query_params["reference"] == "2"
+
+
+def finished(workspace: Workspace, app, kind: str, result: dict):
+    """The page sees a job under way, and then done."""
+    job = enqueue(workspace, kind, {"dataset": "ds-x"})
+    app.run()
+    workspace.documents.update(JOBS, job.id, {"state": "done", "result": result})
+    return app.run()
+
+
+def test_a_job_that_was_watched_tells_what_it_made_and_leads_there(own, trained, open_page):
+    older, newer = sorted(trained[1], key=lambda run: run.created_at)
+    app = open_page("overview", own.root, run=older.id)
+    app = finished(own, app, "train", {"dataset": newer.dataset, "run": newer.id})
+    assert app.success[0].value == f"**{newer.name}** is trained."
+    app.button(key="show-made").click().run()
+    assert not app.exception
+    assert app.session_state["run"] == newer.id
+    assert app.query_params["run"] == newer.id
+    assert not app.success
+
+
+def test_data_that_were_prepared_meanwhile_can_be_left_for_later(own, trained, open_page):
+    dataset = load(own, trained[1][0].dataset)
+    copy = dataset.model_copy(update={"id": "ds-other", "name": "Other [shop](x)"})
+    own.documents.insert(DATASETS, copy.dump())
+    app = finished(own, open_page("data", own.root, run=trained[1][0].id), "prepare", {"dataset": "ds-other"})
+    assert app.success[0].value == r"**Other \[shop\]\(x\)** is prepared."
+    app.button(key="stay").click().run()
+    assert not app.success
+    assert app.session_state["run"] == trained[1][0].id
+
+
+def test_nothing_is_announced_that_is_shown_already_or_that_was_not_watched(own, trained, open_page):
+    run = trained[1][0]
+    app = open_page("overview", own.root, run=run.id)
+    app = finished(own, app, "train", {"dataset": run.dataset, "run": run.id})
+    assert not app.success
+    assert not open_page("overview", own.root, run=trained[1][1].id).success
+
+
+def test_with_several_datasets_each_run_is_listed_with_its_data(own, trained, open_page):
+    dataset = load(own, trained[1][0].dataset)
+    app = open_page("overview", own.root)
+    assert not any(dataset.name in option for option in app.selectbox(key="run").options)
+    own.documents.insert(DATASETS, dataset.model_copy(update={"id": "ds-other", "name": "Other"}).dump())
+    options = open_page("overview", own.root).selectbox(key="run").options
+    assert sum(dataset.name in option for option in options) == 2
+    assert "Other · not trained yet" in options
+
+
+def test_a_run_that_has_come_about_is_compared_with_the_one_before_it(own, trained, open_page):
+    older, newer = sorted(trained[1], key=lambda run: run.created_at)
+    app = open_page("train", own.root)
+    assert (app.selectbox(key="first").value, app.selectbox(key="second").value) == (older.id, newer.id)
+    third = newer.model_copy(update={"id": "run-third", "created_at": now()})
+    own.documents.insert(RUNS, third.dump())
+    app.run()
+    assert not app.exception
+    assert (app.selectbox(key="first").value, app.selectbox(key="second").value) == (newer.id, "run-third")

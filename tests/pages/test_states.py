@@ -6,7 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.jobs.queue import enqueue, get, jobs
-from core.schema.documents import JOBS
+from core.schema.documents import JOBS, now
 from core.store.workspace import Workspace
 
 PAGES = ("overview", "data", "train", "recommendations")
@@ -114,3 +114,30 @@ def test_a_trained_workspace_fills_every_page(page, trained, open_page):
     assert app.get("plotly_chart")
     assert app.dataframe
     assert "How to read this" in words(app)
+
+
+@pytest.mark.parametrize("page", ["overview", "train", "recommendations"])
+def test_with_nothing_prepared_and_nothing_under_way_a_page_leads_to_where_data_are_prepared(
+    page, workspace, open_page
+):
+    failed_job(workspace, state="cancelled", error=None)
+    app = open_page(page, workspace.root)
+    assert not app.exception
+    (link,) = app.get("page_link")
+    assert link.proto.label == "Prepare data"
+
+
+def test_a_failed_job_says_when_it_failed(workspace, open_page):
+    job = failed_job(workspace)
+    workspace.documents.update(JOBS, job, {"finished_at": "2026-11-24T20:41:00+00:00"})
+    app = open_page("data", workspace.root)
+    assert "failed** on 24 Nov 2026, 20:41. The data are gone" in app.error[0].value
+
+
+def test_a_running_job_whose_worker_is_silent_says_that_another_takes_over(workspace, open_page):
+    enqueue(workspace, "train", {"dataset": "ds-x"}, id="job-silent")
+    changes = {"state": "running", "progress": {"stage": "Training", "fraction": 0.4}}
+    for heartbeat, silent in ((now(), False), ("2024-01-01T00:00:00+00:00", True)):
+        workspace.documents.update(JOBS, "job-silent", changes | {"heartbeat": heartbeat})
+        app = open_page("overview", workspace.root)
+        assert ("another takes over" in words(app)) is silent

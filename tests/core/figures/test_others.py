@@ -1,12 +1,15 @@
 """Figures of data, accuracy and lists."""
 
+from io import BytesIO
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from core.figures.about_data import quality_table
+from core.figures.about_data import quality_table, size_table
 from core.figures.accuracy import accuracy_figure, comparison_figure, training_figure
 from core.figures.dataset import calendar_figure, crossing_figure, group_size_figure
+from core.figures.export import parquet_bytes
 from core.figures.groups import group_styles
 from core.figures.layout import themed
 from core.figures.shares import share_figure
@@ -77,6 +80,13 @@ def test_training_shows_loss_and_validation_of_every_epoch():
     assert ndcg.yaxis == "y2"
 
 
+def test_loss_and_ndcg_lie_in_panels_of_their_own_so_that_they_never_cover_each_other():
+    history = [Epoch(epoch=n, loss=5 - n, validation_ndcg=0.3 - 0.1 * n, seconds=1) for n in (1, 2)]
+    layout = training_figure(history).layout
+    assert layout.yaxis2.overlaying is None
+    assert layout.yaxis2.domain[1] < layout.yaxis.domain[0]
+
+
 def test_the_calendar_keeps_the_splits_apart():
     weeks = pd.DataFrame(
         {
@@ -99,7 +109,9 @@ def test_group_sizes_and_crossings_tell_no_hidden_number():
     assert "40 of 50" in drawn.data[0].y[0]
     assert "hidden" in drawn.data[0].y[1]
     cells = pd.DataFrame([[12, np.nan]], index=["x"], columns=["y", "z"])
-    heat = crossing_figure(cells, titles=("Age", "Income")).data[0]
+    heat, dots = crossing_figure(cells, titles=("Age", "Income")).data
+    assert np.isnan(heat.z[0][1])
+    assert (list(dots.x), list(dots.y)) == (["z"], ["x"])
     assert list(heat.text[0]) == ["12", "·"]
     assert heat.customdata[0][1] == "hidden"
 
@@ -113,3 +125,13 @@ def test_accepted_and_rejected_add_up_to_read():
     assert (table["Accepted"] + table["Rejected"] == table["Read"]).all()
     assert table["Rejected"].tolist() == [7, 0]
     assert table["Repaired"].tolist() == [0, 5]
+
+
+def test_group_sizes_can_be_downloaded_and_tell_no_hidden_number():
+    sizes = pd.DataFrame(
+        {"group": ["a", "b"], "users": [50, 3], "test_users": [40, 2], "suppressed": [False, True]}
+    )
+    table = pd.read_parquet(BytesIO(parquet_bytes(size_table(sizes))))
+    assert table["users"].dropna().tolist() == [50]
+    assert table["test_users"].dropna().tolist() == [40]
+    assert table["hidden"].tolist() == [False, True]
