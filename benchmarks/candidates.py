@@ -22,8 +22,8 @@ from core.data.prepare import prepare
 from core.models.history import index_history
 from core.models.recommender import AttentionRecommender, shape_of
 from core.models.task import resolve_task
-from core.recommend.candidates import CANDIDATES, candidates
-from core.schema.settings import DatasetSettings, TrainSettings
+from core.recommend.candidates import candidates
+from core.schema.settings import LONGEST_LIST, DatasetSettings, TrainSettings
 from core.store.workspace import Workspace
 from core.train.fit import TrainedModel
 
@@ -67,7 +67,7 @@ def dense(folder: str, dataset_id: str, copies: int) -> float:
     with torch.inference_mode():
         users = torch.randn(inputs.n_users, trained.settings.width)
         items = trained.model.item_vectors()
-        return timed(lambda: (users @ items.T).argsort(dim=1, descending=True)[:, :CANDIDATES])
+        return timed(lambda: (users @ items.T).argsort(dim=1, descending=True)[:, :LONGEST_LIST])
 
 
 def timed(function: Callable[[], object]) -> float:

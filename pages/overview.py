@@ -87,11 +87,12 @@ for note in audit.notes:
 
 blocks.section("Is the recommender any good?")
 beside = cached.beside_baselines(view.workspace, view.run.id, metric=f"ndcg@{view.k}")
-st.markdown(sentences.accuracy_sentence(beside, metric=f"NDCG@{view.k}"))
+stands = sentences.accuracy_sentence(beside, metric=f"NDCG@{view.k}")
+st.markdown(stands)
 blocks.chart(
     accuracy_figure(beside, metric=f"NDCG@{view.k}"),
     key="accuracy",
-    alt=sentences.accuracy_sentence(beside, metric=f"NDCG@{view.k}"),
+    alt=stands,
     reading=(
         "Mean over all test users with the 95 % interval; longer is better. A recommender that cannot beat the simple "
         "rules is not worth serving."

@@ -121,7 +121,7 @@ def missing_sentence(missing: dict[str, str]) -> str:
     """How many analyses the data lack something for."""
     if not missing:
         return "Nothing is missing: every analysis has the tables and columns that it needs."
-    return f"{plural(len(missing), 'analysis').replace('analysiss', 'analyses')} would need tables or columns that are not there."
+    return f"{plural(len(missing), 'analysis', 'analyses')} would need tables or columns that are not there."
 
 
 def missing_table(missing: dict[str, str]) -> pd.DataFrame:

@@ -31,8 +31,9 @@ def by_words(by: Sequence[str]) -> str:
     return " and ".join(markdown_text(spoken(name).lower()) for name in by)
 
 
-def plural(number: int, words: str) -> str:
-    return f"{number} {words}" if number == 1 else f"{number} {words}s"
+def plural(number: int, one: str, many: str = "") -> str:
+    """`1 group`, `2 groups`; `many` where an s does not do."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def verdict_sentence(gaps: pd.DataFrame, *, by: Sequence[str], metric: str) -> str:

@@ -8,10 +8,10 @@ import scipy.sparse as sp
 import torch
 
 from core.data.inputs import ModelInputs
+from core.models.task import REPEATS_MATTER
 from core.schema.tables import ITEM, RANK, SCORE, USER
 
 BATCH = 512  # users scored at a time: the scores of one batch fit into memory, those of all users need not
-REPEATS_MATTER = 0.01  # share of repeated purchases below which no list holds what its user had before
 # Items most like each item, itself included. Where people repeat: chosen on validation from 2, 5, 20 and 100,
 # for the own history dominates (1 would be nothing else). Where they do not: the usual 100.
 NEIGHBOURS, NEIGHBOURS_WITHOUT_REPEATS = 2, 100

@@ -8,15 +8,15 @@ from core.data.inputs import ModelInputs
 from core.models.history import index_history
 from core.models.scoring import rank
 from core.progress import Progress, quiet
+from core.schema.settings import LONGEST_LIST
 from core.schema.tables import ITEM, RANK, SCORE, USER
 from core.train.fit import TrainedModel
 
-CANDIDATES = 200
 STAGE = "Candidates"
 
 
 def candidates(
-    trained: TrainedModel, inputs: ModelInputs, *, k: int = CANDIDATES, progress: Progress = quiet
+    trained: TrainedModel, inputs: ModelInputs, *, k: int = LONGEST_LIST, progress: Progress = quiet
 ) -> pd.DataFrame:
     """The top k of every user of the dataset, given what `inputs` know.
 

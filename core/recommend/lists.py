@@ -1,9 +1,12 @@
 """Lists as tables (`user`, `item`, `rank`) and as a matrix (users x k)."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
-from core.metrics import NOTHING
+from core.data.inputs import Positives
+from core.metrics import NOTHING, per_user_metrics
 from core.schema.tables import ITEM, RANK, USER
 
 
@@ -20,3 +23,9 @@ def top_k(lists: pd.DataFrame, *, n_users: int, k: int) -> np.ndarray:
     ranked = np.full((n_users, k), NOTHING, dtype=np.int32)
     ranked[users[kept], place[kept]] = ordered[ITEM].to_numpy()[kept]
     return ranked
+
+
+def accuracy(lists: pd.DataFrame, wanted: Positives, *, ks: Sequence[int]) -> pd.DataFrame:
+    """Ranking metrics of every user with positives: columns `user` and metric@k (see core.metrics)."""
+    ranked = top_k(lists, n_users=len(wanted.offsets) - 1, k=max(ks))
+    return per_user_metrics(ranked, wanted.offsets, wanted.items, ks).reset_index()

@@ -11,8 +11,7 @@ from core.data.inputs import positives
 from core.errors import SettingsError, TableError
 from core.fairness.answers import answer
 from core.fairness.audit import AuditResult, audit_users
-from core.metrics import per_user_metrics
-from core.recommend.lists import top_k
+from core.recommend.lists import accuracy
 from core.schema.documents import Dataset
 from core.schema.settings import AuditSettings, Split
 from core.schema.tables import EVENT, ITEM, ITEM_ID, RANK, SPLIT, USER, USER_ID
@@ -114,10 +113,7 @@ def _per_user(
 ) -> pd.DataFrame:
     events = table(workspace, dataset, "events", [USER, ITEM, EVENT, SPLIT])
     n_users, n_items = dataset.counts["users"], dataset.counts["catalogue"]
-    wanted = positives(events, n_items, n_users, split)
-    return per_user_metrics(
-        top_k(lists, n_users=n_users, k=k), wanted.offsets, wanted.items, (k,)
-    ).reset_index()
+    return accuracy(lists, positives(events, n_items, n_users, split), ks=(k,))
 
 
 def _audit(

@@ -7,11 +7,10 @@ import pandas as pd
 
 from core.data.dataset import load, table
 from core.data.inputs import ModelInputs, Positives, model_inputs, positives
-from core.metrics import per_user_metrics
 from core.models.baselines import BASELINES, baseline_candidates
 from core.progress import Progress, part_of, quiet
-from core.recommend.candidates import CANDIDATES, candidates
-from core.recommend.lists import top_k
+from core.recommend.candidates import candidates
+from core.recommend.lists import accuracy
 from core.schema.documents import RUNS, Artefact, Dataset, Run, now
 from core.schema.settings import TrainSettings
 from core.schema.tables import BASKET, EVENT, ITEM, SPLIT, TIMESTAMP, USER
@@ -40,12 +39,6 @@ def questions(workspace: Workspace, dataset: Dataset) -> dict[str, Question]:
         inputs = model_inputs(events, items, n_users=users, until=until)
         asked[split] = Question(inputs, positives(events, inputs.n_items, users, split))
     return asked
-
-
-def accuracy(lists: pd.DataFrame, asked: Question) -> pd.DataFrame:
-    """Ranking metrics of every user with positives; columns `user` and metric@k for k in KS."""
-    ranked = top_k(lists, n_users=asked.inputs.n_users, k=max(KS))
-    return per_user_metrics(ranked, asked.positives.offsets, asked.positives.items, KS).reset_index()
 
 
 def train(
@@ -96,8 +89,11 @@ def _answers(
     tables = {}
     for number, (split, question) in enumerate(asked.items()):
         part = part_of(progress, number / len(asked), (number + 1) / len(asked))
-        lists = candidates(trained, question.inputs, k=CANDIDATES, progress=part)
-        tables |= {f"candidates_{split}": lists, f"per_user_{split}": accuracy(lists, question)}
+        lists = candidates(trained, question.inputs, progress=part)
+        tables |= {
+            f"candidates_{split}": lists,
+            f"per_user_{split}": accuracy(lists, question.positives, ks=KS),
+        }
     return tables
 
 
@@ -107,7 +103,7 @@ def _baselines(asked: Question, progress: Progress) -> pd.DataFrame:
     for number, name in enumerate(BASELINES):
         progress("Comparing with baselines", number / len(BASELINES), name)
         lists = baseline_candidates(name, asked.inputs, k=max(KS))
-        parts.append(accuracy(lists, asked).assign(baseline=name))
+        parts.append(accuracy(lists, asked.positives, ks=KS).assign(baseline=name))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -76,6 +76,11 @@ def user_ids(_workspace: Workspace, run_id: str) -> pd.Series:
     return showing.user_ids(_workspace, load_run(_workspace, run_id))
 
 
+@st.cache_data(max_entries=32, show_spinner=False)
+def one_user(_workspace: Workspace, run_id: str, *, user: int, k: int) -> showing.OneUser:
+    return showing.one_user(_workspace, load_run(_workspace, run_id), user=user, k=k)
+
+
 def datasets(workspace: Workspace) -> list[Dataset]:
     """Newest first; read anew each time, as jobs add to them."""
     return list_datasets(workspace)

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.figures import about_lists
 from core.figures.text import markdown_text, plain, spoken
-from core.workflow.showing import OneUser, one_user
+from core.workflow.showing import OneUser
 from pages.ui import blocks, cached, links
 from pages.ui.shell import View
 
@@ -31,7 +31,7 @@ def show(view: View) -> None:
             icon=":material/person_search:",
         )
         return
-    user = one_user(view.workspace, view.run, user=int(found[0]), k=view.k)
+    user = cached.one_user(view.workspace, view.run.id, user=int(found[0]), k=view.k)
     _side_by_side(user, asked, currency=view.dataset.settings["currency"])
 
 
