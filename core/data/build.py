@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from core.data.catalogue import Core, describe, k_core, training_purchases
+from core.data.catalogue import Core, choose, describe
 from core.data.cleaning import clean
 from core.data.coding import code_events, code_further, code_items, code_promotions, code_users
 from core.data.labels import can_name_groups
 from core.data.purchases import purchases
 from core.data.splits import TEST, VALIDATION, assign_split, local_dates, temporal_windows
-from core.data.support import missing
+from core.data.support import TIMING, missing
 from core.errors import SettingsError
 from core.progress import Progress, part_of, quiet
 from core.schema.documents import RuleCount
@@ -50,9 +50,14 @@ def build(tables: Tables, settings: DatasetSettings, *, progress: Progress = qui
     """Clean, code and split tables.
 
     Raises:
-        SettingsError: unknown protected attributes, too short a calendar, or nothing to recommend.
+        SettingsError: unknown protected attributes, no or too short a calendar, or nothing to recommend.
     """
     lacking = missing(tables)
+    if TIMING in lacking and settings.split == "temporal":
+        raise SettingsError(
+            "The times of these data are only an order, so there is no calendar to split by. Choose "
+            "split=leave_one_out or split=by_user."
+        )
     notes = _notes(tables)
     tables, sampled = sample_users(tables, settings)
     progress("Cleaning", 0.0, f"{len(tables.events):,} events")
@@ -64,18 +69,18 @@ def build(tables: Tables, settings: DatasetSettings, *, progress: Progress = qui
     attributes = _group_attributes(users, settings)
     events = code_events(tables.events, pd.Index(users[USER_ID]), pd.Index(items[ITEM_ID]))
     progress("Splitting", 0.5, settings.split)
-    events[SPLIT] = assign_split(events, settings)
+    events[SPLIT] = assign_split(events, settings, user_ids=users[USER_ID])
     progress("Choosing the catalogue", 0.6)
-    core = k_core(training_purchases(events), settings, n_users=len(users), n_items=len(items))
+    core = choose(events, settings, n_users=len(users), n_items=len(items))
     events, items = _catalogue_first(events, items, core)
     _check_answers(events, items, settings)
     items = describe(items, events, items.get(CATEGORY, pd.Series(UNKNOWN, items.index)))
     further, counts = _further(tables, events, users, items, part_of(progress, 0.7, 1.0))
     return Prepared(
         tables={"events": events, "users": users, "items": items} | further,
-        quality=quality + _outside(events, items, core) + counts,
+        quality=quality + _outside(events, items, core, settings) + counts,
         missing=lacking,
-        period=_period(events, settings),
+        period={} if TIMING in lacking else _period(events, settings),
         attributes=attributes,
         notes=notes + sampled + _without_purchases(events),
     )
@@ -150,10 +155,14 @@ def _check_answers(events: pd.DataFrame, items: pd.DataFrame, settings: DatasetS
             )
 
 
-def _outside(events: pd.DataFrame, items: pd.DataFrame, core: Core) -> list[RuleCount]:
+def _outside(
+    events: pd.DataFrame, items: pd.DataFrame, core: Core, settings: DatasetSettings
+) -> list[RuleCount]:
     """What the k-core leaves outside of the catalogue; kept for prices and groups."""
     outside = int((events[ITEM] >= core.items.sum()).sum())
     few_buyers = "Too few buyers before the split to be recommended"
+    if settings.minimum_item_users == 0:
+        few_buyers = "Never bought"
     few_purchases = (
         "Too few purchases before the split to count as buyers; recommended to and audited all the same"
     )

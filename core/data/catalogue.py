@@ -38,6 +38,25 @@ def training_purchases(events: pd.DataFrame) -> pd.DataFrame:
     return events.loc[(events[SPLIT] == TRAIN) & purchases(events), [USER, ITEM]]
 
 
+def choose(events: pd.DataFrame, settings: DatasetSettings, *, n_users: int, n_items: int) -> Core:
+    """The k-core of the training window; with minimum_item_users 0, every item that is bought in any window.
+
+    Published accuracy benchmarks rank every item of the data set, also those whose only purchase is held out; to
+    leave those out would make the task easier.
+
+    Args:
+        events: coded events with their split.
+
+    Raises:
+        SettingsError: nothing is left.
+    """
+    core = k_core(training_purchases(events), settings, n_users=n_users, n_items=n_items)
+    if settings.minimum_item_users > 0:
+        return core
+    bought = np.bincount(events.loc[purchases(events), ITEM], minlength=n_items) > 0
+    return Core(bought, core.users)
+
+
 def k_core(bought: pd.DataFrame, settings: DatasetSettings, *, n_users: int, n_items: int) -> Core:
     """Items with enough distinct users, and users with enough purchases of those items, until both hold.
 

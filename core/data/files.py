@@ -2,12 +2,13 @@
 
 import difflib
 import stat
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pandas as pd
 import pandera.errors
 
-from core.data.columns import refusal, to_flag, to_identifier, to_number, to_text, to_time
+from core.data.columns import Refuse, refusal, to_flag, to_identifier, to_number, to_text, to_time
 from core.data.delimited import read_delimited
 from core.data.parquet import read_parquet
 from core.errors import TableError
@@ -55,6 +56,51 @@ def read_file(path: Path, table: str) -> pd.DataFrame:
     frame = check(convert(frame, table, path.name), table, path.name)
     frame.attrs["notes"] = notes
     return frame
+
+
+Converter = Callable[[pd.Series, Refuse], pd.Series]  # such as to_number of core.data.columns
+
+
+def read_columns(
+    path: Path,
+    columns: Mapping[str, Converter],
+    *,
+    required: Iterable[str] | None = None,
+    spellings: Mapping[str, str] | None = None,
+) -> pd.DataFrame:
+    """Some columns of a file whose form is not one of the contracts, each as its converter gives it.
+
+    Args:
+        required: columns that must be there without a blank cell; of the others an absent one is all blank.
+            Unset: all.
+        spellings: names that the file may have for columns, with ours.
+
+    Raises:
+        TableError: names file, column and the first bad rows.
+    """
+    parquet = check_file(path).startswith(PARQUET)
+    frame = read_parquet(path) if parquet else read_delimited(path, {*columns, *(spellings or {})})[0]
+    return convert_columns(frame.rename(columns=spellings or {}), columns, path.name, required=required)
+
+
+def convert_columns(
+    frame: pd.DataFrame,
+    columns: Mapping[str, Converter],
+    source: str,
+    *,
+    required: Iterable[str] | None = None,
+) -> pd.DataFrame:
+    """The named columns of a table read, converted; TableError as for `read_columns`."""
+    converted, needed = {}, list(columns if required is None else required)
+    blank = pd.Series(None, index=frame.index, dtype="str")
+    for name, converter in columns.items():
+        if name in needed and name not in frame:
+            raise TableError(_missing(name, list(frame.columns)), source=source, column=name)
+        converted[name] = converter(frame.get(name, blank), refusal(source, name))
+    for name in needed:
+        if converted[name].isna().any():
+            raise refusal(source, name)("is blank", converted[name].isna().to_numpy())
+    return pd.DataFrame(converted)
 
 
 def convert(frame: pd.DataFrame, table: str, source: str) -> pd.DataFrame:

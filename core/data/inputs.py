@@ -1,13 +1,14 @@
 """What a model sees of a prepared dataset: histories, positives, item attributes, recency and frequency."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from core.data.content import ItemContent, item_attributes, item_content
 from core.data.purchases import purchases
-from core.schema.settings import SPLITS
+from core.schema.settings import SPLITS, Split
 from core.schema.tables import (
     BASKET,
     BASKETS,
@@ -17,11 +18,9 @@ from core.schema.tables import (
     EVENT,
     IN_CATALOGUE,
     ITEM,
-    LIST_PRICE,
-    POPULARITY_BAND,
+    RATING,
     SPLIT,
     TIMESTAMP,
-    UNKNOWN,
     USER,
 )
 
@@ -60,6 +59,17 @@ class Sequences:
 
 
 @dataclass(frozen=True)
+class Ratings:
+    """What users thought of items: int64 (R,) `users`, `items` (catalogue codes), `times` (seconds since 1970),
+    and float32 (R,) `values` on the scale of the data."""
+
+    users: np.ndarray
+    items: np.ndarray
+    times: np.ndarray
+    values: np.ndarray
+
+
+@dataclass(frozen=True)
 class ModelInputs:
     """All that a recommender may know at one moment.
 
@@ -67,18 +77,21 @@ class ModelInputs:
         n_users: users of the dataset, with or without history.
         n_items: size of the catalogue.
         history: catalogue events up to the moment.
-        item_attributes: by name, int32 (n_items,) dense codes; 0 is Unknown.
-        item_prices: float32 (n_items,), median shelf price in the training window, NaN where there is
-            none; None for data without prices.
+        content: what describes each item of the catalogue.
         at: seconds since 1970 in UTC, when the next purchase is predicted; later than all of the history.
+        user_attributes: by name, int32 (n_users,) dense codes of what the model may know of users; 0 is Unknown.
+        ratings: those given before the moment, None for data without.
+        timed: whether times are real; otherwise they are an order, and nothing may be asked in days.
     """
 
     n_users: int
     n_items: int
     history: Sequences
-    item_attributes: dict[str, np.ndarray]
-    item_prices: np.ndarray | None
+    content: ItemContent
     at: int
+    user_attributes: dict[str, np.ndarray] = field(default_factory=dict)
+    ratings: Ratings | None = None
+    timed: bool = True
 
 
 @dataclass(frozen=True)
@@ -95,7 +108,14 @@ class Positives:
 
 
 def model_inputs(
-    events: pd.DataFrame, items: pd.DataFrame, *, n_users: int, until: Literal["train", "validation"]
+    events: pd.DataFrame,
+    items: pd.DataFrame,
+    *,
+    n_users: int,
+    until: Split,
+    users: pd.DataFrame | None = None,
+    ratings: pd.DataFrame | None = None,
+    timed: bool = True,
 ) -> ModelInputs:
     """What a recommender knows at the end of a window.
 
@@ -103,20 +123,27 @@ def model_inputs(
         events: `user`, `item`, `basket`, `timestamp`, `event`, `split` of a prepared dataset, in its order.
         items: the item table of that dataset.
         until: "train" ends history where validation begins (to fit and tune); "validation" where test begins
-            (to report). Nothing later is read, except the time of the first later event.
+            (to report); "test" with the data (for questions about earlier moments). Nothing later is read,
+            except the times of the first later events.
+        users: row r is user code r; the attributes that the model may know, as categories.
+        ratings: `user`, `item`, `timestamp`, `rating`; those given later are left out.
     """
     n_items = int(items[IN_CATALOGUE].sum())
     catalogue = items.iloc[:n_items]
     last = SPLITS.index(until)
     known = (events[SPLIT] <= last) & (events[ITEM] < n_items)
     history = _sequences(events[known], n_users)
+    at = _moment(history, events.loc[events[SPLIT] == last + 1, TIMESTAMP])
+    later = events.loc[events[SPLIT] > last, [USER, TIMESTAMP]]
     return ModelInputs(
         n_users=n_users,
         n_items=n_items,
         history=history,
-        item_attributes=_attributes(catalogue),
-        item_prices=_prices(catalogue),
-        at=_moment(history, events.loc[events[SPLIT] == last + 1, TIMESTAMP]),
+        content=item_content(catalogue),
+        at=at,
+        user_attributes={} if users is None else item_attributes(users),
+        ratings=None if ratings is None else _ratings(ratings, later, n_items=n_items, at=at),
+        timed=timed,
     )
 
 
@@ -172,7 +199,7 @@ def _sequences(events: pd.DataFrame, n_users: int) -> Sequences:
     return Sequences(
         offsets=_offsets(users, n_users),
         items=events[ITEM].to_numpy(np.int32),
-        times=events[TIMESTAMP].to_numpy("datetime64[s]").astype(np.int64),
+        times=_seconds(events[TIMESTAMP]),
         baskets=events[BASKET].to_numpy(np.int32),
         events=events[EVENT].cat.codes.to_numpy(np.int8),
     )
@@ -187,22 +214,22 @@ def _changes(values: np.ndarray) -> np.ndarray:
     return np.concatenate([np.ones(min(len(values), 1), bool), values[1:] != values[:-1]])
 
 
-def _attributes(catalogue: pd.DataFrame) -> dict[str, np.ndarray]:
-    """Every categorical column but popularity (the model has the events for that)."""
-    names = catalogue.select_dtypes("category").columns.drop(POPULARITY_BAND, errors="ignore")
-    return {str(name): _codes(catalogue[name]) for name in names}
+def _ratings(ratings: pd.DataFrame, later: pd.DataFrame, *, n_items: int, at: int) -> Ratings:
+    """Ratings of catalogue items given before `at`, and before the user's own first later event."""
+    given = ratings[ratings[RATING].notna() & ratings[ITEM].between(0, n_items - 1)]
+    first_later = later.groupby(USER)[TIMESTAMP].min().reindex(given[USER]).to_numpy()
+    in_time = pd.isna(first_later) | (given[TIMESTAMP].to_numpy() < first_later)
+    given = given[in_time & (_seconds(given[TIMESTAMP]) < at)]
+    return Ratings(
+        users=given[USER].to_numpy(np.int64),
+        items=given[ITEM].to_numpy(np.int64),
+        times=_seconds(given[TIMESTAMP]),
+        values=given[RATING].to_numpy(np.float32),
+    )
 
 
-def _codes(labels: pd.Series) -> np.ndarray:
-    """Dense codes from 1 in the order of the categories; missing and Unknown are 0."""
-    known = labels.where(labels != UNKNOWN).cat.remove_unused_categories()
-    return (known.cat.codes + 1).to_numpy(np.int32)
-
-
-def _prices(catalogue: pd.DataFrame) -> np.ndarray | None:
-    if LIST_PRICE not in catalogue or catalogue[LIST_PRICE].isna().all():
-        return None
-    return catalogue[LIST_PRICE].to_numpy(np.float32)
+def _seconds(times: pd.Series) -> np.ndarray:
+    return times.to_numpy("datetime64[s]").astype(np.int64)
 
 
 def _moment(history: Sequences, later: pd.Series) -> int:

@@ -13,7 +13,7 @@ from core.errors import CorruptArtefact, NotFound, SettingsError
 from core.progress import Progress, part_of, quiet
 from core.schema.documents import DATASETS, Artefact, Dataset, now
 from core.schema.settings import SPLITS, DatasetSettings
-from core.schema.tables import BASKET, IN_CATALOGUE, ITEM, SPLIT, USER
+from core.schema.tables import BASKET, IN_CATALOGUE, ITEM, SPLIT, USER, Tables
 from core.store.artefacts import sha256
 from core.store.workspace import Workspace
 
@@ -41,13 +41,14 @@ def prepare(
         NotFound: no such source. TableError: the data break a contract. SettingsError: the settings do not
         fit the data. Cancelled: `progress` said so.
     """
-    origin, settings = _resolve(source, settings, path)
+    origin, resolved = _resolve(source, settings, path)
     progress("Reading", 0.0, origin.title)
-    dataset_id = _identity(origin, settings, path)
+    dataset_id = _identity(origin, resolved, path)
     if known := _intact(workspace, dataset_id):
         return known
-    read = part_of(progress, 0.01, 0.45)
-    prepared = build(origin.read(path, settings, read), settings, progress=part_of(progress, 0.45, 0.8))
+    tables = origin.read(path, resolved, part_of(progress, 0.01, 0.45))
+    settings = _with_known_groups(resolved, settings, tables)
+    prepared = build(tables, settings, progress=part_of(progress, 0.45, 0.8))
     artefacts = _write(workspace, dataset_id, prepared, part_of(progress, 0.8, 0.99))
     dataset = Dataset(
         _id=dataset_id,
@@ -76,15 +77,27 @@ def _described(prepared: Prepared, settings: DatasetSettings) -> dict[str, Any]:
 
 
 def _resolve(source: str, settings: DatasetSettings, path: Path | None) -> tuple[Source, DatasetSettings]:
-    """The source, and the settings with everything that it decides where they leave it open."""
+    """The source, and the settings with everything that it decides where nobody has set them."""
     if source not in SOURCES:
         raise NotFound(f"There is no source '{source[:80]}'; there are {', '.join(SOURCES)}.")
     origin = SOURCES[source]
     if origin.needs_path and path is None:
         raise SettingsError(f"Source '{source}' needs a path: the folder in which its files lie.")
+    defaults = {
+        name: value for name, value in origin.defaults.items() if name not in settings.model_fields_set
+    }
     protected = origin.protected if settings.protected is None else settings.protected
     decided = {"protected": protected, "timezone": settings.timezone or origin.timezone}
-    return origin, settings.model_copy(update=decided)
+    return origin, settings.model_copy(update=defaults | decided)
+
+
+def _with_known_groups(settings: DatasetSettings, asked: DatasetSettings, tables: Tables) -> DatasetSettings:
+    """Of the protected attributes that the source names by itself, those that these data hold."""
+    if asked.protected is not None:
+        return settings
+    known = () if tables.users is None else tables.users.columns
+    kept = tuple(name for name in settings.protected or () if name in known)
+    return settings.model_copy(update={"protected": kept})
 
 
 def _identity(origin: Source, settings: DatasetSettings, path: Path | None) -> str:

@@ -1,5 +1,7 @@
 """Which events a model may learn from, which tune it, and which judge it."""
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +14,7 @@ from core.schema.tables import BASKET, TIMESTAMP, USER
 TRAIN, VALIDATION, TEST = 0, 1, 2
 SHORTEST_CALENDAR = 3  # times both windows together, so that at least twice as long is left to learn from
 HELD_OUT_OCCASIONS = 3  # one to learn from, one for validation, one for the test
+HELD_OUT_USERS = 0.1  # share of the users for each of validation and test, split by_user
 
 
 @dataclass(frozen=True)
@@ -23,19 +26,24 @@ class Windows:
     end: pd.Timestamp
 
 
-def assign_split(events: pd.DataFrame, settings: DatasetSettings) -> np.ndarray:
+def assign_split(
+    events: pd.DataFrame, settings: DatasetSettings, *, user_ids: Iterable[str] = ()
+) -> np.ndarray:
     """The split of each event: int8 (E,), 0 train, 1 validation, 2 test.
 
     Depends on users, baskets and times alone, not on the order of rows.
 
     Args:
         events: `user`, `basket` (codes), `timestamp` (UTC).
+        user_ids: the id of each user code, by which `by_user` chooses.
 
     Raises:
         SettingsError: the calendar is too short for the windows, or nobody has three occasions.
     """
     if settings.split == "leave_one_out":
         return _leave_one_out(events)
+    if settings.split == "by_user":
+        return _by_user(user_ids)[events[USER]]
     windows = temporal_windows(events[TIMESTAMP], settings)
     starts = np.array([windows.validation, windows.test], dtype="datetime64[us]")
     return np.searchsorted(starts, events[TIMESTAMP].to_numpy("datetime64[us]"), side="right").astype(np.int8)
@@ -81,6 +89,18 @@ def _midnight(day: pd.Timestamp, zone: str) -> pd.Timestamp:
     """Where a local day begins, in UTC; clocks that skip or repeat midnight give its first instant."""
     return (
         day.tz_localize(zone, ambiguous=True, nonexistent="shift_forward").tz_convert("UTC").tz_localize(None)
+    )
+
+
+def _by_user(user_ids: Iterable[str]) -> np.ndarray:
+    """The split of each user, int8 (U,), by a hash of the id: who else is there changes nothing.
+
+    It is another hash than the one that samples users, lest a sample be all of one split.
+    """
+    digests = (hashlib.blake2b(id.encode(), digest_size=8, person=b"split").digest() for id in user_ids)
+    place = np.array([int.from_bytes(digest) / 2**64 for digest in digests])
+    return np.select([place < HELD_OUT_USERS, place < 2 * HELD_OUT_USERS], [TEST, VALIDATION], TRAIN).astype(
+        np.int8
     )
 
 

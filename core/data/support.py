@@ -12,6 +12,8 @@ from core.schema.tables import (
     Tables,
 )
 
+TIMING = "timing"  # what data lack whose times are only an order
+
 # Analysis -> table and the columns of it, all of which it needs; none: the table itself.
 NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "groups": ("users", ()),
@@ -30,7 +32,10 @@ NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 def missing(tables: Tables) -> dict[str, str]:
-    """Analyses that the tables do not support, each with what it needs, e.g. `events.list_price`."""
+    """Analyses that the tables do not support, each with what it needs, e.g. `events.list_price`.
+
+    A source says in `attrs["missing"]` of a table what cannot be told from the columns that are there.
+    """
     present = tables.present()
     lacking = {}
     for analysis, (table, columns) in NEEDS.items():
@@ -40,4 +45,6 @@ def missing(tables: Tables) -> dict[str, str]:
             lacking[analysis] = ", ".join(absent)
         elif table == "users" and len(present[table].columns) < 2:
             lacking[analysis] = "users with a column per attribute, such as age"
+    for table in present.values():
+        lacking |= table.attrs.get("missing", {})
     return lacking

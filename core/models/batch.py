@@ -41,15 +41,19 @@ class Repeats:
 
 @dataclass(frozen=True)
 class Batch:
-    """B users with at most T baskets each, asked at N moments; all tensors int64.
+    """B users with at most T baskets each, asked at N moments; all tensors int64 unless said otherwise.
 
     Attributes:
         users, length: B, T.
         line_items, line_events: (L,), the lines of all baskets; token_starts: (K,), where each basket begins.
         token_slots: (K,), place of each basket in the padded (B * T) grid.
         token_gaps, token_sizes: (K,), buckets of days since the basket before, and of lines.
+        token_days: float32 (K,), days from the user's latest basket here back to each basket, at most 0.
+        token_kept: float32 (K,), 0 for baskets that augmentation hides; None where it hides none.
+        moment_rows: (N,), which of the B users each moment belongs to.
         moment_slots: (N,), grid place of the last basket before each moment; -1 where there is none.
         moment_gaps: (N,), bucket of days since that basket.
+        user_attributes: (B, A), codes of the users' attributes that the model may see.
         repeats: None where the model does without.
     """
 
@@ -61,9 +65,13 @@ class Batch:
     token_slots: torch.Tensor
     token_gaps: torch.Tensor
     token_sizes: torch.Tensor
+    token_days: torch.Tensor
+    moment_rows: torch.Tensor
     moment_slots: torch.Tensor
     moment_gaps: torch.Tensor
+    user_attributes: torch.Tensor
     repeats: Repeats | None
+    token_kept: torch.Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
@@ -76,7 +84,14 @@ def _moved(part, device: torch.device):
     return replace(part, **{n: t.to(device) for n, t in tensors.items() if isinstance(t, torch.Tensor)})
 
 
-def collate(history: History, moments: Moments, *, length: int, with_repeats: bool) -> Batch:
+def collate(
+    history: History,
+    moments: Moments,
+    *,
+    length: int,
+    with_repeats: bool,
+    oldest: np.ndarray | None = None,
+) -> Batch:
     """Gather what is known at each moment.
 
     Args:
@@ -84,6 +99,7 @@ def collate(history: History, moments: Moments, *, length: int, with_repeats: bo
         length: baskets per user that the attention reads: the last ones before the user's latest moment.
             Moments before all of those see no basket (slot -1).
         with_repeats: also gather what each user took before, whatever the length.
+        oldest: (B,), the first token of each user that may be read; unset: the user's first.
     """
     new_user = np.flatnonzero(np.diff(moments.users, prepend=-1))
     users = moments.users[new_user]
@@ -91,8 +107,8 @@ def collate(history: History, moments: Moments, *, length: int, with_repeats: bo
         np.arange(len(users)), np.diff(new_user, append=len(moments.users))
     )  # (N,) row of the grid
     end = np.maximum.reduceat(moments.tokens, new_user)
-    begin = np.maximum(history.token_offsets[users], end - length)
-    n_tokens = end - begin
+    begin = np.maximum(history.token_offsets[users] if oldest is None else oldest, end - length)
+    n_tokens = np.maximum(end - begin, 0)
     width = max(int(n_tokens.max()), 1)
     tokens = ranges(begin, n_tokens)
     starts, sizes = history.token_lines[tokens], history.token_lines[tokens + 1] - history.token_lines[tokens]
@@ -106,8 +122,11 @@ def collate(history: History, moments: Moments, *, length: int, with_repeats: bo
         "token_slots": np.repeat(np.arange(len(users)) * width - begin, n_tokens) + tokens,
         "token_gaps": _gap_bucket(_gap_before(history, users, tokens, n_tokens)),
         "token_sizes": np.minimum(2 * np.log2(sizes), SIZE_BUCKETS - 1).astype(np.int64),
+        "token_days": _days_before_last(history, begin, end, tokens, n_tokens),
+        "moment_rows": row,
         "moment_slots": np.where(place >= 0, row * width + place, -1),
         "moment_gaps": _gap_bucket(since),
+        "user_attributes": history.user_attributes[users],
     }
     return Batch(
         users=len(users),
@@ -129,6 +148,14 @@ def _gap_before(history: History, users: np.ndarray, tokens: np.ndarray, n_token
     """Seconds between each token and the same user's one before (0 for the first), (K,)."""
     first = np.repeat(history.token_offsets[users], n_tokens)
     return history.token_times[tokens] - history.token_times[np.maximum(tokens - 1, first)]
+
+
+def _days_before_last(
+    history: History, begin: np.ndarray, end: np.ndarray, tokens: np.ndarray, n_tokens: np.ndarray
+) -> np.ndarray:
+    """Days from each user's token before `end` (B,) back to each token, float32 (K,), at most 0."""
+    last = np.repeat(np.maximum(end - 1, begin), n_tokens)
+    return ((history.token_times[tokens] - history.token_times[last]) / SECONDS_PER_DAY).astype(np.float32)
 
 
 def _gap_bucket(seconds: np.ndarray) -> np.ndarray:

@@ -26,6 +26,7 @@ class History:
         first_times: int64 (E,); when the same user first took the same item.
         counts: float32 (E, 1 + H); times taken so far, and the same decayed with each half-life, this one included.
         token_offsets: int64 (U+1,); token_times: int64 (K,); token_lines: int64 (K+1,), where each token begins.
+        user_attributes: int64 (U, A), codes of the attributes that the model may see.
     """
 
     n_users: int
@@ -41,6 +42,7 @@ class History:
     token_offsets: np.ndarray
     token_times: np.ndarray
     token_lines: np.ndarray
+    user_attributes: np.ndarray
     trends: Trends
 
     @property
@@ -107,8 +109,14 @@ def index_history(inputs: ModelInputs) -> History:
         token_offsets=np.searchsorted(token_lines[:-1], past.offsets).astype(np.int64),
         token_times=token_times,
         token_lines=token_lines,
+        user_attributes=_columns(inputs.user_attributes, inputs.n_users),
         trends=trends(users, items, times, n_items=inputs.n_items, at=inputs.at),
     )
+
+
+def _columns(attributes: dict[str, np.ndarray], n_users: int) -> np.ndarray:
+    """Attributes by name as columns, int64 (U, A)."""
+    return np.array([*attributes.values()], dtype=np.int64).reshape(-1, n_users).T
 
 
 def ranges(starts: np.ndarray, lengths: np.ndarray) -> np.ndarray:

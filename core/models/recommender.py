@@ -1,6 +1,6 @@
-"""The attention recommender: taste from a causal Transformer over baskets, and a repeat-purchase term."""
+"""The recommender: behaviour, products, attention over baskets and repeat purchases on shared vectors."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,42 +10,55 @@ from torch import Tensor, nn
 from core.data.inputs import ModelInputs
 from core.models.attention import Block, rotation
 from core.models.batch import GAP_BUCKETS, SIZE_BUCKETS, Batch
+from core.models.behaviour import BehaviourAutoencoder
+from core.models.heads import IntentHead, RatingHead
+from core.models.product import ProductEncoder, Products, ProductShape, product_shape
+from core.models.ranker import CandidateRanker
 from core.models.repeat import RepeatTerm
 from core.schema.settings import TrainSettings
 
 INITIAL_SPREAD = 0.02
+NEVER = -1e4  # as a logit
 
 
 @dataclass(frozen=True)
 class Shape:
     """All that is needed to build the module again, plain numbers and names.
 
-    `attributes`: codes of each item attribute; `events`: kinds of event.
+    `user_attributes`: codes of each user attribute; `events`: kinds of event.
     """
 
-    n_items: int
-    attributes: dict[str, int]
+    product: ProductShape
+    user_attributes: dict[str, int]
     events: int
-    width: int
     layers: int
     heads: int
     dropout: float
     length: int
     repeat_term: bool
+    ranking: bool
+
+    @property
+    def width(self) -> int:
+        """Size of every vector."""
+        return self.product.width
 
 
 def shape_of(inputs: ModelInputs, settings: TrainSettings, *, repeat_term: bool) -> Shape:
     """The shape that fits these inputs and settings."""
+    product = product_shape(
+        inputs.content, width=settings.width, id_dropout=settings.id_dropout, text=settings.text
+    )
     return Shape(
-        n_items=inputs.n_items,
-        attributes={name: int(codes.max(initial=0)) + 1 for name, codes in inputs.item_attributes.items()},
+        product=product,
+        user_attributes={n: int(codes.max(initial=0)) + 1 for n, codes in inputs.user_attributes.items()},
         events=int(inputs.history.events.max(initial=0)) + 1,
-        width=settings.width,
         layers=settings.layers,
         heads=settings.heads,
         dropout=settings.dropout,
         length=settings.history_length,
         repeat_term=repeat_term,
+        ranking=False,  # until a second stage is trained
     )
 
 
@@ -54,14 +67,18 @@ class Answer:
     """What the model says at N moments, in parts, so that (N, n_items) is never held for many moments at once.
 
     Attributes:
-        states: (N, D), the user at each moment; items: (n_items, D); bias: (n_items,).
+        states: (N, D), the user at each moment.
+        products: vectors (n_items, D) and biases (n_items,).
         repeats: (R,) logits of what was taken before, in the order of the batch's repeats; None without the term.
+        users: (N, D), the behaviour vector U of the user at each moment.
+        tokens: (B * T, D), the padded grid of baskets after attention.
     """
 
     states: Tensor
-    items: Tensor
-    bias: Tensor
+    products: Products
     repeats: Tensor | None
+    users: Tensor
+    tokens: Tensor
 
 
 class AttentionRecommender(nn.Module):
@@ -70,22 +87,19 @@ class AttentionRecommender(nn.Module):
         s_i = r_i            if the user took i before (and the repeat term is on)
         s_i = h . e_i + b_i  otherwise
 
-    h: causal Transformer over the user's baskets (Kang & McAuley, SASRec, ICDM 2018; here a basket is one
-    position, the mean of its items' vectors). e_i: item vector, the sum of an embedding of the item and of each
-    attribute. r_i: RepeatTerm. One softmax over both keeps exploring and repeating on one scale. Adding or mixing
-    taste into r_i measured worse: taste fits the items that it has seen a user take, and then explains away
-    what the counts should learn.
+    e_i, b_i: ProductEncoder. h: causal Transformer over the user's baskets (Kang & McAuley, SASRec, ICDM 2018;
+    here a basket is one position, the mean of its items' vectors) plus the behaviour vector u of
+    BehaviourAutoencoder. r_i: RepeatTerm. CandidateRanker corrects the best of them. One softmax over both keeps exploring and repeating on one scale.
+    Adding or mixing taste into r_i measured worse: taste fits the items that it has seen a user take, and then
+    explains away what the counts should learn.
     """
 
     def __init__(self, shape: Shape):
         super().__init__()
         self.shape = shape
         width = shape.width
-        self.item = nn.Embedding(shape.n_items, width)
-        self.attributes = nn.ModuleList(nn.Embedding(codes, width) for codes in shape.attributes.values())
-        codes = torch.zeros(len(shape.attributes), shape.n_items, dtype=torch.int32)
-        self.register_buffer("attribute_codes", codes)
-        self.bias = nn.Parameter(torch.zeros(shape.n_items))
+        self.product = ProductEncoder(shape.product)
+        self.behaviour = BehaviourAutoencoder(width, attributes=shape.user_attributes, dropout=shape.dropout)
         self.event = nn.Embedding(shape.events, width)
         self.gap = nn.Embedding(GAP_BUCKETS, width)  # time since the basket before
         self.size = nn.Embedding(SIZE_BUCKETS, width)
@@ -96,54 +110,86 @@ class AttentionRecommender(nn.Module):
             Block(width, heads=shape.heads, dropout=shape.dropout) for _ in range(shape.layers)
         )
         self.leave = nn.LayerNorm(width)
+        self.from_behaviour = nn.Linear(width, width, bias=False)
         self.repeat = RepeatTerm(width) if shape.repeat_term else None
-        for module in self.modules():
-            if isinstance(module, nn.Embedding):
-                nn.init.normal_(module.weight, std=INITIAL_SPREAD)
+        self.rating = RatingHead(width)
+        self.intent = IntentHead(width)
+        self.ranker = CandidateRanker(width, prices=shape.product.prices) if shape.ranking else None
+        for embedding in (self.event, self.gap, self.size, self.wait, *self.behaviour.attributes):
+            nn.init.normal_(embedding.weight, std=INITIAL_SPREAD)
+        nn.init.zeros_(self.from_behaviour.weight)
 
     def learn_scales(self, inputs: ModelInputs, log_counts: np.ndarray, sample: Batch) -> None:
-        """Take over what needs no training: attribute codes, popularity as first bias, scale of repeat features."""
-        for row, codes in zip(self.attribute_codes, inputs.item_attributes.values(), strict=True):
-            row.copy_(torch.from_numpy(codes))
-        popularity = torch.from_numpy(log_counts)
-        with torch.no_grad():
-            self.bias.copy_(popularity - popularity.mean())
+        """Take over what needs no training: item content, popularity as first bias, scale of repeat features."""
+        self.product.learn_scales(inputs.content, log_counts, known=log_counts > 0)
         if self.repeat is not None and sample.repeats is not None:
             self.repeat.standardise(sample.repeats.features)
 
-    def item_vectors(self) -> Tensor:
-        """(n_items, D): the item's own embedding plus one of each attribute."""
-        vectors = self.item.weight
-        for embedding, codes in zip(self.attributes, self.attribute_codes, strict=True):
-            vectors = vectors + embedding(codes)
-        return vectors
-
     def forward(self, batch: Batch) -> Answer:
         """What is said at each of the batch's N moments."""
-        items = self.item_vectors()
-        states = self._states(self._tokens(batch, items), batch)
+        products = self.product()
+        baskets = self._baskets(batch, products)
+        users = self.behaviour(baskets, batch)
+        tokens = self._attended(baskets, batch)
+        states = self._states(tokens, users, batch)
         repeats = self.repeat(batch.repeats, states) if self.repeat is not None else None
-        return Answer(states, items, self.bias, repeats)
+        return Answer(states, self._candidates(products), repeats, users, tokens)
 
-    def _tokens(self, batch: Batch, items: Tensor) -> Tensor:
-        """The padded grid of baskets after attention, (B * T, D)."""
-        basket = F.embedding_bag(batch.line_items, items, batch.token_starts, mode="mean")  # (L,) -> (K, D)
+    def _candidates(self, products: Products) -> Products:
+        """Training leaves out items that it does not know, or content would learn that they are never taken."""
+        if not self.training:
+            return products
+        return products._replace(bias=products.bias.masked_fill(~self.product.known, NEVER))
+
+    def add_ranker(self) -> None:
+        """Begin a second stage; ranking stays as it is until that is trained."""
+        self.ranker = CandidateRanker(self.shape.width, prices=self.shape.product.prices)
+        self.ranker.to(self.leave.weight.device)
+        self.shape = replace(self.shape, ranking=True)
+
+    def drop_ranker(self) -> None:
+        """Do without the second stage."""
+        self.ranker, self.shape = None, replace(self.shape, ranking=False)
+
+    def rank_candidates(
+        self, answer: Answer, batch: Batch, moments: Tensor, items: Tensor, scores: Tensor
+    ) -> Tensor:
+        """Second-stage scores (M, C) of candidate items (M, C) at some moments (places in the batch, (M,))."""
+        rows, slots = batch.moment_rows[moments], batch.moment_slots[moments]
+        place = torch.arange(batch.length, device=slots.device)
+        known = (place <= (slots % batch.length)[:, None]) & (slots >= 0)[:, None]  # (M, T)
+        tokens = answer.tokens.view(batch.users, batch.length, -1)[rows]  # (M, T, D)
+        products, prices = answer.products.vectors[items], self.product.price_features[items]
+        return self.ranker(tokens, known, answer.users[moments], products, prices, scores)
+
+    def users(self, batch: Batch, products: Products) -> Tensor:
+        """The behaviour vectors U at the batch's moments, (N, D), without the attention."""
+        return self.behaviour(self._baskets(batch, products), batch)
+
+    def _baskets(self, batch: Batch, products: Products) -> Tensor:
+        """A vector of each basket, (K, D)."""
+        basket = F.embedding_bag(batch.line_items, products.vectors, batch.token_starts, mode="mean")
         if self.shape.events > 1:
             basket = basket + F.embedding_bag(
                 batch.line_events, self.event.weight, batch.token_starts, mode="mean"
             )
+        if batch.token_kept is not None:
+            basket = basket * batch.token_kept[:, None]
         basket = basket * self.shape.width**0.5 + self.gap(batch.token_gaps) + self.size(batch.token_sizes)
-        basket = self.dropout(self.enter(basket))
-        grid = basket.new_zeros(batch.users * batch.length, self.shape.width)
-        grid = grid.index_copy(0, batch.token_slots, basket)  # (K, D) -> (B * T, D)
+        return self.enter(basket)
+
+    def _attended(self, baskets: Tensor, batch: Batch) -> Tensor:
+        """The padded grid of baskets after attention, (B * T, D)."""
+        grid = baskets.new_zeros(batch.users * batch.length, self.shape.width)
+        grid = grid.index_copy(0, batch.token_slots, self.dropout(baskets))  # (K, D) -> (B * T, D)
         grid = grid.view(batch.users, batch.length, self.shape.width)
         turn = rotation(batch.length, self.shape.width // self.shape.heads, grid.device)
         for block in self.blocks:
             grid = block(grid, turn)
         return grid.flatten(0, 1)
 
-    def _states(self, tokens: Tensor, batch: Batch) -> Tensor:
-        """The last basket's position and the time since, (B * T, D) -> (N, D); zero where there is no basket."""
+    def _states(self, tokens: Tensor, users: Tensor, batch: Batch) -> Tensor:
+        """Last basket's position, time since and U, (B * T, D) -> (N, D); zero where there is no basket."""
         seen = (batch.moment_slots >= 0)[:, None]
-        states = self.leave(tokens[batch.moment_slots.clamp(min=0)] + self.wait(batch.moment_gaps))
-        return states * seen
+        states = tokens[batch.moment_slots.clamp(min=0)] + self.wait(batch.moment_gaps)
+        return self.leave(states + self.from_behaviour(users)) * seen

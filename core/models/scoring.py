@@ -13,11 +13,12 @@ from core.models.task import Task
 
 SCORES_AT_ONCE = 8_000_000  # users x items in memory, 32 MB
 USERS_AT_ONCE = 512
+CANDIDATES = 200  # of the first stage that the second one ranks
 
 
 def scores(answer: Answer, batch: Batch) -> Tensor:
     """Scores of the whole catalogue at every moment, float32 (N, n_items)."""
-    dense = torch.nn.functional.linear(answer.states, answer.items, answer.bias).float()
+    dense = torch.nn.functional.linear(answer.states, *answer.products).float()
     if answer.repeats is not None:
         dense[batch.repeats.moments, batch.repeats.items] = answer.repeats.float()
     return dense
@@ -51,9 +52,24 @@ def rank(
         moments = history.now(here, at_last_event=task.predict == "next")
         wanted = model.repeat is not None or task.exclude_seen
         batch = collate(history, moments, length=model.shape.length, with_repeats=wanted).to(device)
-        dense = scores(model(batch), batch)  # (b, n_items)
+        answer = model(batch)
+        dense = scores(answer, batch)  # (b, n_items)
         dense[batch.moment_slots < 0] = popular
         if task.exclude_seen:
             dense[batch.repeats.moments, batch.repeats.items] = -torch.inf
-        best = dense.topk(k, dim=1)
-        yield here, best.indices.cpu().numpy().astype(np.int32), best.values.cpu().numpy()
+        values, items = dense.topk(min(max(k, CANDIDATES), history.n_items) if model.ranker else k, dim=1)
+        if model.ranker is not None:
+            values, items = _ranked(model, answer, batch, values, items)
+        yield here, items[:, :k].cpu().numpy().astype(np.int32), values[:, :k].cpu().numpy()
+
+
+def _ranked(
+    model: AttentionRecommender, answer: Answer, batch: Batch, values: Tensor, items: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Candidates (b, C) in the order of the second stage; what cannot be listed stays behind."""
+    moments = torch.arange(len(items), device=items.device)
+    lowest = values.masked_fill(values == -torch.inf, torch.inf).amin(dim=1, keepdim=True)
+    ranked = model.rank_candidates(answer, batch, moments, items, torch.maximum(values, lowest))
+    ranked = torch.where((values > -torch.inf) & (batch.moment_slots >= 0)[:, None], ranked.float(), values)
+    order = ranked.argsort(dim=1, descending=True, stable=True)
+    return ranked.gather(1, order), items.gather(1, order)

@@ -75,8 +75,30 @@ class Epoch(BaseModel):
 
     epoch: int
     loss: float
+    losses: dict[str, float] = {}  # of each objective, not weighted
     validation_ndcg: float
     seconds: float
+
+
+class Measured(BaseModel):
+    """A number with its 95 % interval (None where there is none) and how many users or rows stand behind it."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+    n: int
+
+
+class ModelReport(BaseModel):
+    """How good one model of a run is on held-out data, beside rules that it has to beat.
+
+    `metrics` and `baselines` share the names of metrics; `notes` are plain sentences for the model card: what the
+    model was trained on, where it does not beat a baseline, what the data cannot support.
+    """
+
+    metrics: dict[str, Measured]
+    baselines: dict[str, dict[str, Measured]] = {}
+    notes: list[str] = []
 
 
 class Run(Document):
@@ -93,6 +115,7 @@ class Run(Document):
     history: list[Epoch]
     metrics: dict[str, dict[str, float]]  # split -> metric@k -> mean over users
     baselines: dict[str, dict[str, dict[str, float]]]  # split -> baseline -> metric@k -> mean
+    reports: dict[str, ModelReport] = {}  # service, intent, categories, paths, cold_start, ... where trained
     artefacts: dict[
         str, Artefact
     ]  # weights, candidates_validation, candidates_test, per_user_validation, ...

@@ -29,9 +29,10 @@ class DatasetSettings(Settings):
     )
     minimum_item_users: int = Field(
         5,
-        ge=1,
+        ge=0,
         le=1000,
-        description="An item is recommended only if this many users bought it before the split",
+        description="An item is recommended only if this many users bought it before the split; 0: every item "
+        "that is ever bought, as published benchmarks rank",
     )
     minimum_user_events: int = Field(
         5,
@@ -42,9 +43,10 @@ class DatasetSettings(Settings):
     maximum_quantity: float = Field(
         50, gt=0, description="Lines with a larger quantity are sold by volume (fuel) and have no unit price"
     )
-    split: Literal["temporal", "leave_one_out"] = Field(
+    split: Literal["temporal", "leave_one_out", "by_user"] = Field(
         "temporal",
-        description="temporal: the last days of the calendar; leave_one_out: each user's last events",
+        description="temporal: the last days of the calendar; leave_one_out: each user's last events; "
+        "by_user: all events of a tenth of the users each for validation and test",
     )
     validation_days: int = Field(28, ge=1, le=730, description="Days before the test window, for tuning")
     test_days: int = Field(28, ge=1, le=730, description="Last days of the data, for the report only")
@@ -74,6 +76,16 @@ class TrainSettings(Settings):
     heads: int = Field(2, ge=1, le=8, description="Attention heads; must divide the width")
     dropout: float = Field(0.2, ge=0, lt=0.9, description="Share of activations dropped while training")
     history_length: int = Field(256, ge=8, le=2048, description="Last events of a user that the model reads")
+    id_dropout: float = Field(
+        0.1, ge=0, lt=0.9, description="Share of items known by their content alone at each training step"
+    )
+    text: bool = Field(True, description="Read titles and descriptions of items")
+    protected_inputs: bool = Field(
+        False, description="Let the model see protected attributes of users; the run's card says so"
+    )
+    ranking: bool = Field(
+        True, description="Rank the best candidates once more, where that is better on validation"
+    )
     repeat_term: bool = Field(True, description="Add what the user bought before, by frequency and recency")
     seen_items: Literal["auto", "keep", "exclude"] = Field(
         "auto", description="May a list hold what the user had before? auto: as in the training data"
@@ -91,6 +103,25 @@ class TrainSettings(Settings):
     batch_size: int = Field(16, ge=1, le=4096, description="Users per step")
     learning_rate: float = Field(2e-3, gt=0, le=1, description="Peak learning rate of AdamW")
     weight_decay: float = Field(0.01, ge=0, le=1, description="AdamW weight decay")
+    next_item_weight: float = Field(1.0, ge=0, le=100, description="Weight of predicting what is taken next")
+    reconstruction_weight: float = Field(
+        0.1, ge=0, le=100, description="Weight of telling a user's past again from the behaviour vector"
+    )
+    rating_weight: float = Field(
+        0.1, ge=0, le=100, description="Weight of predicting ratings, where the data have any"
+    )
+    intent_weight: float = Field(
+        0.1, ge=0, le=100, description="Weight of predicting whether a user buys within intent_days"
+    )
+    intent_days: int = Field(7, ge=1, le=365, description="Days of the question whether a user buys")
+    crop: float = Field(0.0, ge=0, le=1, description="Share of histories cut to a random stretch of them")
+    mask: float = Field(0.0, ge=0, lt=0.9, description="Share of baskets hidden while training")
+    reorder: float = Field(
+        0.0, ge=0, le=1, description="Share of histories with a shuffled stretch; single-item baskets only"
+    )
+    substitute: float = Field(
+        0.0, ge=0, lt=0.9, description="Share of items replaced by one that is often taken with them"
+    )
     seed: int = Field(7, ge=0, le=2**31 - 1, description="Seed of every random number")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA if there, else CPU")
 

@@ -32,6 +32,20 @@ PRICE_BAND, POPULARITY_BAND = "price_band", "popularity_band"
 RATING, TEXT, RECOMMENDED = "rating", "text", "recommended"
 SATISFACTION, PROMISED_AT, DELIVERED_AT = "satisfaction", "promised_at", "delivered_at"
 RETURNED, FREIGHT = "returned", "freight"
+REVIEWED_AT = "reviewed_at"  # when the satisfaction came to be known
+# service tables put together from samples: drawn at random, so that rates may be told from these rows
+IN_RANDOM_5K, IN_RANDOM_20K = "in_random_5k", "in_random_20k"
+# predictions of service quality
+OUTCOME, OBSERVED, PREDICTED, EXPECTED, LOW, HIGH = (
+    "outcome",
+    "observed",
+    "predicted",
+    "expected",
+    "low",
+    "high",
+)
+# remarks: what reviews say of an aspect, by review row, sentence and characters (start, end) of title and text
+REVIEW, SENTENCE, ASPECT, POLARITY, PROBABILITY = "review", "sentence", "aspect", "polarity", "probability"
 # offers
 START, END, DISCOUNT, REDEEMED_AT, REDEMPTIONS = "start", "end", "discount", "redeemed_at", "redemptions"
 COUPON_ID = "coupon_id"

@@ -23,14 +23,14 @@ class Progressed:
 
     Attributes:
         epoch, step: the next step to take, both from 0; step counts within the epoch.
-        loss_sum: of the steps of this epoch so far.
+        loss_sums: of the steps of this epoch so far, by objective.
         best: highest validation NDCG so far, reached in epoch `best_epoch`.
         seconds, training_seconds: spent so far, all in all and on training steps; users: seen in those.
     """
 
     epoch: int = 0
     step: int = 0
-    loss_sum: float = 0.0
+    loss_sums: dict[str, float] = field(default_factory=dict)
     best: float = -1.0
     best_epoch: int = 0
     seconds: float = 0.0

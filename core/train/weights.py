@@ -6,13 +6,14 @@ from dataclasses import asdict
 import torch
 
 from core.errors import CorruptArtefact
+from core.models.product import ProductShape
 from core.models.recommender import AttentionRecommender, Shape
 from core.models.task import Task
 from core.schema.documents import Artefact
 from core.store.artefacts import ArtefactStore
 from core.train.fit import TrainedModel
 
-FORMAT = 1
+FORMAT = 2
 
 
 def save(artefacts: ArtefactStore, run_id: str, trained: TrainedModel) -> Artefact:
@@ -37,7 +38,7 @@ def load(
         raise CorruptArtefact(
             f"{artefact.path} holds no model of format {FORMAT}. Train again to replace it."
         )
-    model = AttentionRecommender(Shape(**description["shape"]))
+    model = AttentionRecommender(_shape(description["shape"]))
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
@@ -45,3 +46,9 @@ def load(
             f"{artefact.path} does not fit its description. Train again to replace it."
         ) from error
     return model.to(device or torch.device("cpu")).eval(), Task(**description["task"])
+
+
+def _shape(description: dict) -> Shape:
+    product = description["product"]
+    product = ProductShape(**product | {"text_lengths": tuple(product["text_lengths"])})
+    return Shape(**description | {"product": product})

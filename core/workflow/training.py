@@ -1,19 +1,22 @@
 """From a prepared dataset to a run: fit, candidates for everyone, accuracy per user beside the baselines."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from core.data.dataset import load, table
 from core.data.inputs import ModelInputs, Positives, model_inputs, positives
+from core.data.support import TIMING
 from core.models.baselines import BASELINES, baseline_candidates
 from core.progress import Progress, part_of, quiet
 from core.recommend.candidates import candidates
 from core.recommend.lists import accuracy
 from core.schema.documents import RUNS, Artefact, Dataset, Run, now
 from core.schema.settings import TrainSettings
-from core.schema.tables import BASKET, EVENT, ITEM, SPLIT, TIMESTAMP, USER
+from core.schema.tables import BASKET, EVENT, ITEM, RATING, SATISFACTION, SPLIT, TIMESTAMP, USER
 from core.store.workspace import Workspace
 from core.train.fit import TrainedModel, fit
 from core.train.weights import save
@@ -30,15 +33,45 @@ class Question:
     positives: Positives
 
 
-def questions(workspace: Workspace, dataset: Dataset) -> dict[str, Question]:
+def questions(workspace: Workspace, dataset: Dataset, settings: TrainSettings) -> dict[str, Question]:
     """The validation and the test question of a dataset; history always ends where the split begins."""
-    events = table(workspace, dataset, "events", [USER, ITEM, BASKET, TIMESTAMP, EVENT, SPLIT])
-    items, users = table(workspace, dataset, "items"), dataset.counts["users"]
+    inputs_until = inputs_of(workspace, dataset, settings)
+    events = table(workspace, dataset, "events", [USER, ITEM, EVENT, SPLIT])
     asked = {}
     for split, until in HISTORY_BEFORE.items():
-        inputs = model_inputs(events, items, n_users=users, until=until)
-        asked[split] = Question(inputs, positives(events, inputs.n_items, users, split))
+        inputs = inputs_until(until=until)
+        asked[split] = Question(inputs, positives(events, inputs.n_items, inputs.n_users, split))
     return asked
+
+
+def inputs_of(workspace: Workspace, dataset: Dataset, settings: TrainSettings) -> Callable[..., ModelInputs]:
+    """What a model may know of a dataset `until` the end of each split."""
+    events = table(workspace, dataset, "events", [USER, ITEM, BASKET, TIMESTAMP, EVENT, SPLIT])
+    return partial(
+        model_inputs,
+        events,
+        table(workspace, dataset, "items"),
+        n_users=dataset.counts["users"],
+        users=_visible_users(workspace, dataset, settings),
+        ratings=_ratings(workspace, dataset),
+        timed=TIMING not in dataset.missing,
+    )
+
+
+def _visible_users(workspace: Workspace, dataset: Dataset, settings: TrainSettings) -> pd.DataFrame:
+    """The user table without protected attributes, unless the settings let the model see them."""
+    users = table(workspace, dataset, "users")
+    return users if settings.protected_inputs else users.drop(columns=dataset.protected)
+
+
+def _ratings(workspace: Workspace, dataset: Dataset) -> pd.DataFrame | None:
+    """`user`, `item`, `timestamp`, `rating`: reviews, else satisfaction with an item's service."""
+    for name, value in (("reviews", RATING), ("service", SATISFACTION)):
+        if name in dataset.tables:
+            rows = table(workspace, dataset, name)
+            if {ITEM, value} <= set(rows):
+                return rows[[USER, ITEM, TIMESTAMP, value]].rename(columns={value: RATING})
+    return None
 
 
 def train(
@@ -62,7 +95,7 @@ def train(
     """
     dataset = load(workspace, dataset_id)
     progress("Reading", 0.0, dataset.name)
-    asked = questions(workspace, dataset)
+    asked = questions(workspace, dataset, settings)
     trained = fit(
         asked["validation"].inputs,
         asked["validation"].positives,

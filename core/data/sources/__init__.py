@@ -1,10 +1,12 @@
 """Where data come from. A new source is one module and one line in SOURCES."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from core.data.sources import complete_journey, tables
+from core.data.sources import beauty, complete_journey, movielens, olist, reviews, tables
+from core.data.sources.sequences import ALL_ITEMS
 from core.progress import Progress
 from core.schema.settings import DatasetSettings
 from core.schema.tables import Tables
@@ -22,6 +24,7 @@ class Source:
         protected: user attributes that name protected groups unless the settings say otherwise.
         needs_path: whether the user must say where the data lie.
         timezone: IANA zone whose calendar days and weeks count, unless the settings say otherwise.
+        defaults: dataset settings that suit the data, where nobody has set them.
         notes: what everyone who draws conclusions from these data should know.
     """
 
@@ -32,6 +35,7 @@ class Source:
     protected: tuple[str, ...] = ()
     needs_path: bool = False
     timezone: str = "UTC"
+    defaults: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -48,5 +52,44 @@ SOURCES: dict[str, Source] = {
             notes=complete_journey.NOTES,
         ),
         Source("tables", "Your own tables", tables.read, tables.files, needs_path=True),
+        Source(
+            "movielens",
+            "MovieLens",
+            movielens.read,
+            movielens.files,
+            protected=movielens.PROTECTED,
+            needs_path=True,
+            defaults=ALL_ITEMS,
+            notes=movielens.NOTES,
+        ),
+        Source(
+            "beauty",
+            "Sequences of items, such as Amazon Beauty",
+            beauty.read,
+            beauty.files,
+            needs_path=True,
+            defaults=ALL_ITEMS,
+            notes=beauty.NOTES,
+        ),
+        Source(
+            "reviews",
+            "Women's Clothing Reviews",
+            reviews.read,
+            reviews.files,
+            protected=reviews.PROTECTED,
+            needs_path=True,
+            defaults=reviews.DEFAULTS,
+            notes=reviews.NOTES,
+        ),
+        Source(
+            "olist",
+            "Olist",
+            olist.read,
+            olist.files,
+            protected=olist.PROTECTED,
+            needs_path=True,
+            defaults=olist.DEFAULTS,
+            notes=olist.NOTES,
+        ),
     )
 }

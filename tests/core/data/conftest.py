@@ -1,6 +1,6 @@
 """A small made shop whose right answers are known, as tables and as a folder of files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,7 @@ import pytest
 
 from core.schema.settings import DatasetSettings
 from core.schema.tables import Tables
+from core.store.workspace import Workspace
 
 SMALL = DatasetSettings(validation_days=5, test_days=5, minimum_item_users=3, minimum_user_events=2)
 
@@ -76,3 +77,25 @@ def rewrite(folder: Path) -> Callable[[str, Callable[[pd.DataFrame], pd.DataFram
         how(pd.read_csv(file, dtype=str)).to_csv(file, index=False)
 
     return change
+
+
+SHARED = Path(__file__).parents[3].parent / "shared" / "data"
+
+
+def shared_data(name: str) -> Path:
+    """A folder of the data sets that lie beside the repository; the test is skipped where it is not there."""
+    folder = SHARED / name
+    if not folder.is_dir():
+        pytest.skip(
+            f"the real data are not there: {name} is expected in ../shared/data beside the repository"
+        )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def lasting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """A workspace for all tests of a module: what one of them prepares, the next finds there."""
+    root = tmp_path_factory.mktemp("lasting")
+    shared = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
+    yield shared
+    shared.close()

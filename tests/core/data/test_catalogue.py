@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.data.catalogue import k_core, popularity_bands, price_bands, training_purchases
+from core.data.catalogue import choose, k_core, popularity_bands, price_bands, training_purchases
 from core.errors import SettingsError
 from core.schema.settings import DatasetSettings
 
@@ -89,3 +89,11 @@ def test_more_popular_items_are_never_in_a_lower_band_and_equals_share_one(count
     by_count = sorted(zip(counts, bands, strict=True))
     for (count, band), (next_count, next_band) in pairwise(by_count):
         assert next_band <= band if next_count > count else next_band == band
+
+
+def test_a_minimum_of_zero_keeps_every_item_bought_in_any_window_and_no_other():
+    events = events_of(["purchase", "purchase", "purchase", "view"], [0, 1, 2, 0])
+    every = DatasetSettings(minimum_item_users=0, minimum_user_events=1)
+    assert choose(events, every, n_users=4, n_items=6).items.tolist() == [True] * 3 + [False] * 3
+    trained = DatasetSettings(minimum_item_users=1, minimum_user_events=1)
+    assert choose(events, trained, n_users=4, n_items=6).items.tolist() == [True] + [False] * 5

@@ -189,5 +189,5 @@ def test_model_inputs_of_the_slice_hold_every_catalogue_event_up_to_each_split(p
         known = len(inputs.history.items)
         following = positives(events, inputs.n_items, 300, ("validation", "test")[last])
         assert len(following.items) > 1000
-        assert inputs.item_attributes["brand"].max() == 2
-        assert np.isfinite(inputs.item_prices).all()
+        assert inputs.content.attributes["brand"].max() == 2
+        assert (inputs.content.prices[:, 2] == 0).all()  # every one has a price

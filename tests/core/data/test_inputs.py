@@ -134,16 +134,16 @@ def test_the_moment_is_the_first_later_event_or_just_after_overlapping_histories
 
 def test_unknown_attributes_are_zero_and_codes_are_dense_over_the_catalogue():
     inputs = model_inputs(shop([]), item_table(), n_users=1, until="train")
-    assert set(inputs.item_attributes) == {"category", "price_band"}
-    assert inputs.item_attributes["category"].tolist() == [2, 0, 1, 2]
-    assert inputs.item_attributes["price_band"].tolist() == [1, 2, 1, 2]
-    assert inputs.item_prices.tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert set(inputs.content.attributes) == {"category", "price_band"}
+    assert inputs.content.attributes["category"].tolist() == [2, 0, 1, 2]
+    assert inputs.content.attributes["price_band"].tolist() == [1, 2, 1, 2]
+    assert np.argsort(inputs.content.prices[:, 0]).tolist() == [0, 1, 2, 3]
     assert inputs.n_items == 4
 
 
 def test_a_shop_without_prices_has_none():
     items = item_table().drop(columns="list_price")
-    assert model_inputs(shop([]), items, n_users=1, until="train").item_prices is None
+    assert model_inputs(shop([]), items, n_users=1, until="train").content.prices is None
 
 
 def test_data_with_views_alone_take_every_event_as_an_answer():

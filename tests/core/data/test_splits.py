@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.data.build import sample_users
 from core.data.splits import TEST, TRAIN, VALIDATION, assign_split, temporal_windows
 from core.errors import SettingsError
 from core.schema.settings import DatasetSettings
+from core.schema.tables import Tables
 
 DAY = 86_400
 TEMPORAL = DatasetSettings(validation_days=3, test_days=2, timezone="America/New_York")
@@ -117,3 +119,38 @@ def test_midnight_follows_the_clock_change():
     assert windows.end == pd.Timestamp("2024-03-15 04:00")
     assert windows.test == pd.Timestamp("2024-03-12 04:00")
     assert windows.validation == pd.Timestamp("2024-03-10 05:00")
+
+
+BY_USER = DatasetSettings(split="by_user")
+IDS = [f"user {number}" for number in range(2_000)]
+
+
+@given(rows=ROWS, seed=st.integers(0, 2**32 - 1))
+def test_by_user_holds_out_all_or_nothing_of_a_user_whoever_else_is_there(rows, seed):
+    events = events_of([*rows, *ENDS])
+    split = assign_split(events, BY_USER, user_ids=IDS)
+    assert pd.Series(split).groupby(events["user"]).nunique().max() == 1
+    order = np.random.default_rng(seed).permutation(len(IDS))
+    renumbered = events.assign(user=np.argsort(order)[events["user"]])
+    again = assign_split(renumbered, BY_USER, user_ids=[IDS[place] for place in order])
+    assert again.tolist() == split.tolist()
+
+
+def test_by_user_holds_out_a_tenth_each():
+    events = events_of([(code, 0, 0) for code in range(len(IDS))])
+    shares = np.bincount(assign_split(events, BY_USER, user_ids=IDS)) / len(IDS)
+    np.testing.assert_allclose(shares, [0.8, 0.1, 0.1], atol=0.025)
+
+
+def test_a_sample_of_users_is_not_all_of_one_split():
+    settings = DatasetSettings(split="by_user", sample_users=200)
+    many = Tables(events_with_ids(2_000))
+    sampled, _ = sample_users(many, settings)
+    ids = sampled.events["user_id"]
+    split = assign_split(pd.DataFrame({"user": range(len(ids))}), settings, user_ids=ids)
+    shares = np.bincount(split, minlength=3) / len(ids)
+    np.testing.assert_allclose(shares, [0.8, 0.1, 0.1], atol=0.08)
+
+
+def events_with_ids(count: int) -> pd.DataFrame:
+    return pd.DataFrame({"user_id": IDS[:count], "item_id": "a", "timestamp": pd.Timestamp("2024-03-01")})

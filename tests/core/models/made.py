@@ -1,7 +1,9 @@
 """Made histories for tests of models and training."""
 
 import numpy as np
+import pandas as pd
 
+from core.data.content import item_content
 from core.data.inputs import SECONDS_PER_DAY, ModelInputs, Positives, Sequences
 
 DAYS = 120
@@ -42,8 +44,20 @@ def inputs_of(rows, *, n_users: int, n_items: int, at: int) -> ModelInputs:
         baskets=np.unique(users * 10**6 + baskets, return_inverse=True)[1].astype(np.int32),
         events=np.zeros(len(items), np.int8),
     )
-    attributes = {"category": (np.arange(n_items) % 3).astype(np.int32)}
-    return ModelInputs(n_users, n_items, history, attributes, None, at)
+    return ModelInputs(n_users, n_items, history, item_content(item_table(n_items)), at)
+
+
+def item_table(n_items: int) -> pd.DataFrame:
+    """Items of two categories, some without one, whose titles name it."""
+    categories = [("Unknown", "milk", "bread")[number % 3] for number in range(n_items)]
+    return pd.DataFrame(
+        {
+            "item_id": [f"i{number}" for number in range(n_items)],
+            "title": [f"{category} number {number}" for number, category in enumerate(categories)],
+            "category": pd.Categorical(categories, ["milk", "bread", "Unknown"]),
+            "in_catalogue": True,
+        }
+    )
 
 
 def rows_of(inputs: ModelInputs) -> list[tuple[int, int, int, int]]:

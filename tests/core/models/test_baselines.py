@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from core.data.content import item_content
 from core.data.inputs import ModelInputs, Sequences
 from core.models.baselines import BASELINES, NEIGHBOURS, baseline_candidates
+from tests.core.models.made import item_table
 
 N_USERS, N_ITEMS = 7, 12
 
@@ -24,7 +26,7 @@ def inputs() -> ModelInputs:
         baskets=np.arange(len(items), dtype=np.int32),
         events=np.zeros(len(items), np.int8),
     )
-    return ModelInputs(N_USERS, N_ITEMS, history, {}, None, at=1001)
+    return ModelInputs(N_USERS, N_ITEMS, history, item_content(item_table(N_ITEMS)), at=1001)
 
 
 def user_history(inputs: ModelInputs, user: int) -> list[tuple[int, int]]:

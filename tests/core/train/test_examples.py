@@ -9,6 +9,7 @@ import torch
 from core.data.inputs import SECONDS_PER_DAY
 from core.models.history import index_history
 from core.models.task import Task
+from core.schema.settings import TrainSettings
 from core.train.examples import MOMENTS_PER_USER, examples_of
 from tests.core.models.made import made_inputs, rows_of
 
@@ -18,7 +19,13 @@ WINDOW, NEXT = Task("window", WEEK, exclude_seen=False), Task("next", WEEK, excl
 
 def made(task: Task, *, length: int = 50, **made):
     inputs = made_inputs(n_users=20, **made)
-    return inputs, examples_of(index_history(inputs), task, length=length, with_repeats=True)
+    return inputs, examples_of(
+        index_history(inputs),
+        task,
+        TrainSettings.model_construct(history_length=length),
+        with_repeats=True,
+        timed=True,
+    )
 
 
 def chosen(targets) -> dict[int, set[int]]:
@@ -31,11 +38,13 @@ def chosen(targets) -> dict[int, set[int]]:
 @pytest.mark.parametrize("length", [3, 50])
 def test_window_targets_are_the_distinct_items_of_the_following_days(length):
     inputs, examples = made(WINDOW, length=length)
-    moments, _ = examples._window(examples.users, np.random.default_rng(0))
+    rng = np.random.default_rng(0)
+    begin, end = examples._stretch(examples.users, rng)
+    moments, _ = examples._window(examples.history, examples.users, begin, end, rng)
     assert len(moments.users) == MOMENTS_PER_USER * len(examples.users)
     assert (moments.times + WEEK <= inputs.at).all()
-    batch, targets = examples.draw(examples.users, np.random.default_rng(0))
-    found = chosen(targets)
+    example = examples.draw(examples.users, np.random.default_rng(0))
+    batch, found = example.batch, chosen(example.targets)
     for n, (user, time) in enumerate(zip(moments.users, moments.times, strict=True)):
         if batch.moment_slots[n] < 0:
             assert n not in found
@@ -47,7 +56,7 @@ def test_window_targets_are_the_distinct_items_of_the_following_days(length):
 def test_next_targets_are_the_items_of_the_following_basket():
     inputs, examples = made(NEXT)
     users = examples.users[:5]
-    batch, targets = examples.draw(users, np.random.default_rng(0))
+    example = examples.draw(users, np.random.default_rng(0))
     expected = []
     for user in users:
         baskets: dict[int, set[int]] = {}
@@ -55,15 +64,15 @@ def test_next_targets_are_the_items_of_the_following_basket():
             if u == user:
                 baskets.setdefault(basket, set()).add(item)
         expected += list(baskets.values())[1:]
-    found = chosen(targets)
+    found = chosen(example.targets)
     assert [found[n] for n in range(len(expected))] == expected
-    assert len(batch.moment_slots) == len(expected)
+    assert len(example.batch.moment_slots) == len(expected)
 
 
 @pytest.mark.parametrize("task", [WINDOW, NEXT])
 def test_weights_sum_to_one_over_moments_and_within_each(task):
     _, examples = made(task)
-    _, targets = examples.draw(examples.users, np.random.default_rng(1))
+    targets = examples.draw(examples.users, np.random.default_rng(1)).targets
     assert targets.moment_weights.sum().item() == pytest.approx(1)
     within = torch.zeros(len(targets.moment_weights)).index_add(0, targets.moments, targets.weights)
     torch.testing.assert_close(within, targets.moment_weights)
@@ -74,8 +83,8 @@ def test_only_purchases_are_targets_where_there_are_any():
     events = np.zeros(len(inputs.history.items), np.int8)
     events[inputs.history.items < 10] = 1  # looked at only
     inputs = replace(inputs, history=replace(inputs.history, events=events))
-    examples = examples_of(index_history(inputs), WINDOW, length=50, with_repeats=True)
-    _, targets = examples.draw(examples.users, np.random.default_rng(0))
+    examples = examples_of(index_history(inputs), WINDOW, TrainSettings(), with_repeats=True, timed=True)
+    targets = examples.draw(examples.users, np.random.default_rng(0)).targets
     assert len(targets.items)
     assert (targets.items >= 10).all()
 

@@ -7,7 +7,7 @@ import torch
 from core.data.inputs import model_inputs
 from core.schema.settings import TrainSettings
 from core.train.fit import fit
-from tests.core.models.made import DAYS, later_positives, made_inputs
+from tests.core.models.made import DAYS, item_table, later_positives, made_inputs
 
 QUICK = TrainSettings(width=16, layers=1, heads=2, history_length=16, epochs=1, horizon_days=7)
 
@@ -27,8 +27,7 @@ def tables():
             "split": np.select([day < DAYS - 30, day < DAYS - 15], [0, 1], 2).astype(np.int8),
         }
     )
-    items = pd.DataFrame({"in_catalogue": [True] * 20, "category": pd.Categorical(list("abcd") * 5)})
-    return events, items
+    return events, item_table(20)
 
 
 def trained_weights(events: pd.DataFrame, items: pd.DataFrame) -> dict[str, torch.Tensor]:
@@ -54,5 +53,6 @@ def test_exchanging_earlier_purchases_does_change_it():
     events, items = tables()
     exchanged = events.assign(item=np.where(events["split"] == 0, 19 - events["item"], events["item"]))
     assert not torch.equal(
-        trained_weights(exchanged, items)["item.weight"], trained_weights(events, items)["item.weight"]
+        trained_weights(exchanged, items)["product.item.weight"],
+        trained_weights(events, items)["product.item.weight"],
     )

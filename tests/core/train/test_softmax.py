@@ -1,15 +1,28 @@
 """The fused loss against a plain dense one, in value and gradient."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor
 
 from core.models.batch import Repeats
-from core.models.recommender import Answer
-from core.train import objective
-from core.train.objective import Targets, softmax_loss
+from core.models.product import Products
+from core.train import softmax
+from core.train.softmax import Targets, softmax_loss
+
+
+@dataclass(frozen=True)
+class Case:
+    """What a loss is computed from; `repeats` is None without the term."""
+
+    states: Tensor
+    vectors: Tensor
+    bias: Tensor
+    repeats: Tensor | None
 
 
 def made_case(seed: int, *, n: int = 9, items: int = 13, width: int = 4, repeats: bool = True):
@@ -29,15 +42,21 @@ def made_case(seed: int, *, n: int = 9, items: int = 13, width: int = 4, repeats
     entries = taken.nonzero(as_tuple=True)
     before = Repeats(*entries, torch.zeros(len(entries[0]), 0), offsets_of(taken.sum(dim=1)))
     habit = random(len(entries[0])) if repeats else None
-    return Answer(random(n, width), random(items, width), random(items), habit), before, targets
+    return Case(random(n, width), random(items, width), random(items), habit), before, targets
 
 
 def offsets_of(count):
     return torch.cat([torch.zeros(1, dtype=torch.int64), count.cumsum(0)])
 
 
-def dense_loss(answer: Answer, before: Repeats, targets: Targets):
-    logits = answer.states @ answer.items.T + answer.bias
+def fused_loss(case: Case, before: Repeats, targets: Targets, rng=None):
+    products = Products(case.vectors, case.bias)
+    rng = rng or np.random.default_rng(0)
+    return softmax_loss(case.states, products, targets, rng=rng, repeats=case.repeats, taken=before)
+
+
+def dense_loss(answer: Case, before: Repeats, targets: Targets):
+    logits = answer.states @ answer.vectors.T + answer.bias
     if answer.repeats is not None:
         at = (before.moments, before.items)
         logits = logits.index_put(at, answer.repeats)
@@ -45,16 +64,16 @@ def dense_loss(answer: Answer, before: Repeats, targets: Targets):
     return -(log_share[targets.moments, targets.items] * targets.weights).sum()
 
 
-def leaves(answer: Answer):
-    return [part for part in (answer.states, answer.items, answer.bias, answer.repeats) if part is not None]
+def leaves(answer: Case):
+    return [part for part in (answer.states, answer.vectors, answer.bias, answer.repeats) if part is not None]
 
 
 @given(st.integers(0, 10_000), st.booleans(), st.integers(1, 80))
 def test_value_and_gradients_agree_with_the_dense_loss_however_it_is_cut(seed, repeats, at_once):
     answer, before, targets = made_case(seed, repeats=repeats)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(objective, "LOGITS_AT_ONCE", at_once)
-        fused = softmax_loss(answer, before, targets, rng=np.random.default_rng(0))
+        patch.setattr(softmax, "LOGITS_AT_ONCE", at_once)
+        fused = fused_loss(answer, before, targets)
     expected = dense_loss(answer, before, targets)
     torch.testing.assert_close(fused, expected)
     found = torch.autograd.grad(3 * fused, leaves(answer))
@@ -66,23 +85,23 @@ def test_gradients_agree_with_finite_differences():
     answer, before, targets = made_case(1)
 
     def loss(*parts):
-        return softmax_loss(Answer(*parts), before, targets, rng=np.random.default_rng(0))
+        return fused_loss(Case(*parts), before, targets)
 
     assert torch.autograd.gradcheck(loss, leaves(answer))
 
 
 def test_sampling_everything_is_the_full_softmax(monkeypatch):
     answer, before, targets = made_case(2)
-    monkeypatch.setattr(objective, "FULL_UP_TO", 5)
-    monkeypatch.setattr(objective, "SAMPLED_ITEMS", 13)
-    sampled = softmax_loss(answer, before, targets, rng=np.random.default_rng(0))
+    monkeypatch.setattr(softmax, "FULL_UP_TO", 5)
+    monkeypatch.setattr(softmax, "SAMPLED_ITEMS", 13)
+    sampled = fused_loss(answer, before, targets)
     torch.testing.assert_close(sampled, dense_loss(answer, before, targets))
 
 
 def test_sampling_some_items_leaves_the_partition_sum_unbiased(monkeypatch):
     answer, before, _ = made_case(3, items=60, n=4)
-    monkeypatch.setattr(objective, "FULL_UP_TO", 5)
-    monkeypatch.setattr(objective, "SAMPLED_ITEMS", 30)
+    monkeypatch.setattr(softmax, "FULL_UP_TO", 5)
+    monkeypatch.setattr(softmax, "SAMPLED_ITEMS", 30)
     one = Targets(
         torch.tensor([2]),
         torch.tensor([5]),
@@ -92,7 +111,7 @@ def test_sampling_some_items_leaves_the_partition_sum_unbiased(monkeypatch):
     )
     full = dense_loss(answer, before, one).exp()
     rng = np.random.default_rng(0)
-    drawn = torch.stack([softmax_loss(answer, before, one, rng=rng).exp() for _ in range(600)])
+    drawn = torch.stack([fused_loss(answer, before, one, rng).exp() for _ in range(600)])
     error = drawn.std() / len(drawn) ** 0.5
     assert drawn.std() > 0
     assert (drawn.mean() - full).abs() < 4 * error
@@ -100,8 +119,8 @@ def test_sampling_some_items_leaves_the_partition_sum_unbiased(monkeypatch):
 
 def test_extreme_scores_stay_finite():
     answer, before, targets = made_case(4)
-    far = Answer(answer.states * 1e3, answer.items * 1e3, answer.bias, answer.repeats)
-    loss = softmax_loss(far, before, targets, rng=np.random.default_rng(0))
+    far = Case(answer.states * 1e3, answer.vectors * 1e3, answer.bias, answer.repeats)
+    loss = fused_loss(far, before, targets)
     loss.backward()
     assert loss.isfinite()
     assert answer.states.grad.isfinite().all()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from core.models.batch import Repeats
-from core.models.recommender import Answer
+from core.models.product import Products
 
 LOGITS_AT_ONCE = 4_000_000  # moments x columns in memory, 16 MB
 FULL_UP_TO = 50_000  # items; a larger catalogue is sampled
@@ -37,17 +37,24 @@ class Targets:
 
 
 def softmax_loss(
-    answer: Answer, repeats: Repeats | None, targets: Targets, *, rng: np.random.Generator
+    states: Tensor,
+    products: Products,
+    targets: Targets,
+    *,
+    rng: np.random.Generator,
+    repeats: Tensor | None = None,
+    taken: Repeats | None = None,
 ) -> Tensor:
     """Mean over moments of the cross-entropy between the model's softmax over items and the targets.
 
-    loss = sum_n w_n logsumexp_i s_ni  -  sum_(n,i) w_ni s_ni, with s as in AttentionRecommender. Above FULL_UP_TO
+    loss = sum_n w_n logsumexp_i s_ni  -  sum_(n,i) w_ni s_ni, with s_ni = state_n . item_i + bias_i, or the logit in
+    `repeats` (R,) for what `taken` names, as in AttentionRecommender. Above FULL_UP_TO
     items the sum over items runs over all targets and repeats of the batch plus SAMPLED_ITEMS others drawn
     uniformly, each counted by the inverse of its chance to be drawn, which leaves the partition sum unbiased
     (Bengio & Senécal, 2008).
     """
-    items, bias = answer.items, answer.bias
-    target_items, repeat_items = targets.items, repeats.items if answer.repeats is not None else None
+    items, bias = products
+    target_items, repeat_items = targets.items, None if repeats is None else taken.items
     if len(items) > FULL_UP_TO:
         columns, correction, target_items, repeat_items = _sampled_columns(
             len(items), target_items, repeat_items, rng
@@ -55,10 +62,10 @@ def softmax_loss(
         items, bias = items[columns], bias[columns] + correction
     sparse = None
     if repeat_items is not None:
-        sparse = (repeats.moments, repeat_items, repeats.offsets)
+        sparse = (taken.moments, repeat_items, taken.offsets)
     positive = (targets.moments, target_items, targets.offsets)
     return _FusedCrossEntropy.apply(
-        answer.states, items, bias, answer.repeats, sparse, positive, targets.weights, targets.moment_weights
+        states, items, bias, repeats, sparse, positive, targets.weights, targets.moment_weights
     )
 
 
@@ -80,35 +87,45 @@ def _sampled_columns(
 
 
 class _FusedCrossEntropy(torch.autograd.Function):
-    """The loss and its gradient in one pass over chunks of moments; memory is one chunk of logits."""
+    """The loss and its gradient in one pass over chunks of moments; memory is one chunk of logits.
+
+    The bias rides along as one more coordinate of the items, so that a chunk is three matrix products and one
+    softmax, all in the same buffer.
+    """
 
     @staticmethod
     def forward(ctx, states, items, bias, repeats, sparse, positive, weights, moment_weights):
         kind = torch.promote_types(states.dtype, torch.float32)
-        grads = [torch.zeros_like(part, dtype=kind) for part in (states, items, bias)]
+        wide = torch.cat([states.to(kind), states.new_ones(len(states), 1, dtype=kind)], dim=1)  # (N, D + 1)
+        table = torch.cat([items.to(kind), bias.to(kind)[:, None]], dim=1)  # (C, D + 1)
+        wide_grad, table_grad = torch.empty_like(wide), torch.zeros_like(table)
         repeat_grad = None if repeats is None else torch.zeros_like(repeats, dtype=kind)
-        loss = states.new_zeros((), dtype=kind)
-        rows = max(1, LOGITS_AT_ONCE // max(len(items), 1))
-        for begin in range(0, len(states), rows):
-            end = min(begin + rows, len(states))
-            logits = torch.nn.functional.linear(states[begin:end], items, bias).to(kind)  # (n, C)
+        loss = wide.new_zeros(())
+        rows = max(1, LOGITS_AT_ONCE // max(len(table), 1))
+        buffer = wide.new_empty(min(rows, len(wide)), len(table))
+        transposed = table.T.contiguous()
+        for begin in range(0, len(wide), rows):
+            end = min(begin + rows, len(wide))
+            chunk = torch.mm(wide[begin:end], transposed, out=buffer[: end - begin])  # (n, C)
             if repeats is not None:
                 at, part = _cells(sparse, begin, end)
-                logits[at] = repeats[part].to(kind)
+                chunk[at] = repeats[part].to(kind)
             wanted, chosen = _cells(positive, begin, end)
-            weight, row_weight = weights[chosen].to(kind), moment_weights[begin:end, None].to(kind)
-            loss = loss - (logits[wanted] * weight).sum()
-            top = logits.amax(dim=1, keepdim=True)
-            total = logits.sub_(top).exp_().sum(dim=1, keepdim=True)
-            loss = loss + (row_weight * (top + total.log())).sum()
-            slope = logits.mul_(row_weight / total)  # d loss / d logits, (n, C)
-            slope.index_put_(wanted, -weight, accumulate=True)
+            weight, row_weight = weights[chosen].to(kind), moment_weights[begin:end].to(kind)
+            loss = loss - (chunk[wanted] * weight).sum()
+            top = chunk.amax(dim=1)
+            torch.softmax(chunk, dim=1, out=chunk)
+            loss = (
+                loss + (row_weight * (top - chunk.amax(dim=1).log())).sum()
+            )  # log of the sum of exponentials
+            chunk *= row_weight[:, None]
+            chunk.index_put_(wanted, -weight, accumulate=True)  # d loss / d logits
             if repeats is not None:
-                repeat_grad[part] = slope[at]
-                slope[at] = 0  # taste has no say there
-            grads[0][begin:end] = slope @ items
-            grads[1] += slope.T @ states[begin:end]
-            grads[2] += slope.sum(dim=0)
+                repeat_grad[part] = chunk[at]
+                chunk[at] = 0  # taste has no say there
+            torch.mm(chunk, table, out=wide_grad[begin:end])
+            table_grad.addmm_(chunk.T, wide[begin:end])
+        grads = wide_grad[:, :-1], table_grad[:, :-1], table_grad[:, -1]
         ctx.save_for_backward(*grads, *([] if repeats is None else [repeat_grad]))
         return loss
 

@@ -1,0 +1,74 @@
+"""What further models build on: U of users at moments, P of products, R of both."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from core.models.batch import collate
+from core.models.history import History
+from core.models.recommender import AttentionRecommender
+from core.models.scoring import scores
+
+USERS_AT_ONCE = 512
+SCORES_AT_ONCE = 8_000_000
+
+
+@dataclass(frozen=True)
+class Representations:
+    """Vectors of N (user, moment, item), in the order asked; D as wide as the recommender.
+
+    Attributes:
+        users: float32 (N, D), U; of a user without history what the attributes say.
+        products: float32 (N, D), P; zeros for items outside of the catalogue.
+        scores: float32 (N,), R: log-probability that the item is what the user takes next; 0 outside of the catalogue.
+    """
+
+    users: np.ndarray
+    products: np.ndarray
+    scores: np.ndarray
+
+
+@torch.inference_mode()
+def represent(
+    model: AttentionRecommender,
+    history: History,
+    users: np.ndarray,
+    times: np.ndarray,
+    items: np.ndarray,
+    *,
+    device: torch.device,
+) -> Representations:
+    """U, P and R from what was known strictly before each moment.
+
+    Args:
+        users, items: codes (N,); an item outside of the catalogue (-1 for none) has no P and no R.
+        times: seconds since 1970 (N,).
+    """
+    model.eval()
+    width = model.shape.width
+    found = Representations(
+        *(np.zeros((len(users), width), np.float32) for _ in range(2)), np.zeros(len(users), np.float32)
+    )
+    products = model.product().vectors.float().cpu().numpy()
+    inside = (items >= 0) & (items < history.n_items)
+    found.products[inside] = products[items[inside]]
+    order = np.lexsort((times, users))
+    for rows in _parts(order, users[order], history.n_items):
+        moments = history.known(users[rows], times[rows])
+        wanted = model.repeat is not None
+        batch = collate(history, moments, length=model.shape.length, with_repeats=wanted).to(device)
+        answer = model(batch)
+        found.users[rows] = answer.users.float().cpu().numpy()
+        share = scores(answer, batch).log_softmax(dim=1).cpu().numpy()
+        known = np.flatnonzero(inside[rows])
+        found.scores[rows[known]] = share[known, items[rows[known]]]
+    return found
+
+
+def _parts(order: np.ndarray, users: np.ndarray, n_items: int) -> Iterator[np.ndarray]:
+    """Rows in parts of whole moments that fit into memory, sorted by user."""
+    size = max(1, min(USERS_AT_ONCE, SCORES_AT_ONCE // max(n_items, 1)))
+    for start in range(0, len(order), size):
+        yield order[start : start + size]

@@ -1,0 +1,110 @@
+"""The one objective of training: a weighted sum of what the shared vectors have to be good for."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.data.inputs import Ratings
+from core.models.batch import collate
+from core.models.history import History
+from core.models.product import Products
+from core.models.recommender import Answer, AttentionRecommender
+from core.schema.settings import TrainSettings
+from core.train.examples import Example
+from core.train.softmax import softmax_loss
+
+RATINGS_PER_USER = 4  # drawn with each user of a batch
+NEXT_ITEM, RECONSTRUCTION, RATING, INTENT = "next item", "reconstruction", "rating", "intent"
+
+
+@dataclass(frozen=True)
+class RatingExamples:
+    """Ratings drawn for each batch, as standard deviations from their mean; None-able where there are none.
+
+    Attributes:
+        rated: those of the training window; mean, spread: of their values.
+    """
+
+    history: History
+    rated: Ratings
+    length: int
+    mean: float
+    spread: float
+
+    def loss(
+        self, model: AttentionRecommender, products: Products, n: int, rng: np.random.Generator
+    ) -> Tensor:
+        """Mean squared error of n ratings, each predicted from what was known when it was given."""
+        row = rng.integers(len(self.rated.users), size=n)
+        row = row[np.argsort(self.rated.users[row], kind="stable")]
+        moments = self.history.known(self.rated.users[row], self.rated.times[row])
+        device = products.vectors.device
+        batch = collate(self.history, moments, length=self.length, with_repeats=False).to(device)
+        users = model.users(batch, products)
+        items = products.vectors[torch.from_numpy(self.rated.items[row]).to(device)]
+        wanted = torch.from_numpy((self.rated.values[row] - self.mean) / self.spread).to(device)
+        return F.mse_loss(model.rating(users, items).float(), wanted.float())
+
+
+def rating_examples(
+    history: History, rated: Ratings | None, settings: TrainSettings
+) -> RatingExamples | None:
+    """The ratings that training may draw; None where there are none, or they are not asked for."""
+    if rated is None or not len(rated.users) or not settings.rating_weight:
+        return None
+    spread = float(rated.values.std())
+    mean = float(rated.values.mean())
+    return RatingExamples(history, rated, settings.history_length, mean, spread if spread > 0 else 1.0)
+
+
+def losses(
+    model: AttentionRecommender,
+    example: Example,
+    ratings: RatingExamples | None,
+    *,
+    rng: np.random.Generator,
+) -> dict[str, Tensor]:
+    """The loss of every objective that these data can serve, not weighted, by name."""
+    answer = model(example.batch)
+    found = {NEXT_ITEM: _next_item(answer, example, rng)}
+    if example.told is not None:
+        decoded = model.behaviour.decode(answer.users[example.told.moments])
+        found[RECONSTRUCTION] = softmax_loss(decoded, answer.products, example.told.targets, rng=rng)
+    if example.buys is not None:
+        found[INTENT] = _intent(model, answer, example.buys)
+    if ratings is not None:
+        found[RATING] = ratings.loss(model, answer.products, RATINGS_PER_USER * example.batch.users, rng)
+    return found
+
+
+def total(found: dict[str, Tensor], settings: TrainSettings) -> Tensor:
+    """The weighted sum."""
+    weights = {
+        NEXT_ITEM: settings.next_item_weight,
+        RECONSTRUCTION: settings.reconstruction_weight,
+        RATING: settings.rating_weight,
+        INTENT: settings.intent_weight,
+    }
+    return sum(weights[name] * loss for name, loss in found.items())
+
+
+def _next_item(answer: Answer, example: Example, rng: np.random.Generator) -> Tensor:
+    return softmax_loss(
+        answer.states,
+        answer.products,
+        example.targets,
+        rng=rng,
+        repeats=answer.repeats,
+        taken=example.batch.repeats,
+    )
+
+
+def _intent(model: AttentionRecommender, answer: Answer, buys: Tensor) -> Tensor:
+    """Cross-entropy over the moments whose outcome is known; 0 where none is."""
+    logits, known = model.intent(answer.states, answer.users).float(), buys.isfinite()
+    if not known.any():
+        return logits.sum() * 0
+    return F.binary_cross_entropy_with_logits(logits[known], buys[known])

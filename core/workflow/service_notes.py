@@ -1,0 +1,103 @@
+"""What the card of a service-quality model says in sentences: from what it learnt, and where it knows nothing."""
+
+import pandas as pd
+
+from core.data.service import UNUSED, Rows
+from core.schema.documents import Measured, ModelReport
+from core.schema.tables import HIGH, LOW
+from core.train.conformal import COVERAGE
+from core.train.service import TrainedService
+from core.workflow.service_report import ERRORS, best_rule
+
+MOSTLY = 0.9
+ERROR_NAMES = {"mae": "mean absolute error", "rmse": "root mean squared error"}
+RULE_NAMES = {
+    "mean": "the mean",
+    "median": "the median",
+    "bias_mean": "the bias model (user and item means)",
+    "bias_median": "the bias model by medians",
+    "linear": "a linear regression on the numbers of the order",
+}
+
+
+def notes(
+    rows: Rows,
+    trained: TrainedService,
+    report: ModelReport,
+    groups: pd.DataFrame,
+    *,
+    without: tuple[str, ...],
+    without_history: float,
+) -> list[str]:
+    """Plain sentences for the model card.
+
+    Args:
+        report, groups: on the test rows. without: protected attributes that the model may not see.
+        without_history: share of the test rows whose user had no history.
+    """
+    outcome = rows.outcome
+    told = [
+        f"Predicts {outcome.title} {outcome.moment}, from {trained.training_rows:,} training rows; the {COVERAGE:.0%} "
+        f"intervals are calibrated on {trained.calibration_rows:,} validation rows of other users than those that "
+        "decided when to stop.",
+        _ways(trained),
+        *(_against(report, error, outcome.unit) for error in ERRORS),
+    ]
+    if late := int((rows.split == UNUSED).sum()):
+        told.append(
+            f"{late:,} rows of orders placed before a split and decided after it were left out; rows that took "
+            "nearly as long weigh more in their place."
+        )
+    if not rows.unbiased.all():
+        told.append(
+            f"{int((~rows.unbiased).sum()):,} of {len(rows):,} rows were not drawn at random; no figure here rests on "
+            "them."
+        )
+    if without_history > MOSTLY:
+        told.append(
+            f"For {without_history:.0%} of the test rows nothing is known of what the user had before, so U says "
+            "nothing of the person: predictions rest on the product and the order."
+        )
+    if without:
+        told.append(
+            f"The model does not see the protected attributes ({', '.join(without)}); its intervals do."
+        )
+    return told + _least_covered(groups)
+
+
+def _ways(trained: TrainedService) -> str:
+    """Which of the ways tried was taken, and by what."""
+    errors = ", ".join(f"{way} {error:.3f}" for way, error in trained.tuning.items())
+    rows = {
+        None: "",
+        True: ", and from all rows, weighted to look like the random ones",
+        False: ", and from the random rows alone",
+    }
+    taken = "U, P, R and the order's context" if trained.represented else "the order's context alone"
+    return f"By the loss on the tuning rows ({errors}) it predicts from {taken}{rows[trained.all_rows]}."
+
+
+def _against(report: ModelReport, error: str, unit: str) -> str:
+    """Whether the model beats the best baseline, from the interval of the paired difference."""
+    best, difference = best_rule(report.baselines, error), report.metrics[f"{error}_difference"]
+    compared = f"{report.metrics[error].value:.3f} against {report.baselines[best][error].value:.3f} {unit}"
+    interval = f"difference {difference.value:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]"
+    name = f"{ERROR_NAMES[error]} ({compared}; {interval})"
+    if difference.high < 0:
+        return f"Beats the best baseline, {RULE_NAMES[best]}, in {name}."
+    if difference.low > 0:
+        return f"Does worse than {RULE_NAMES[best]} in {name}: use that rule instead."
+    return f"Not shown to beat {RULE_NAMES[best]} in {name}: beyond it the data carry no signal that this model finds."
+
+
+def _least_covered(groups: pd.DataFrame) -> list[str]:
+    """The group that intervals cover least, as one sentence."""
+    covered = groups[groups["metric"] == "coverage"]
+    if covered.empty:
+        return []
+    least = covered.loc[covered["value"].idxmin()]
+    cell = Measured(value=least["value"], low=least[LOW], high=least[HIGH], n=least["rows"])
+    return [
+        f"Of {len(covered)} groups the intervals cover {least['attribute']} {least['group']} least: {cell.value:.1%} "
+        f"[{cell.low:.1%}, {cell.high:.1%}] of {cell.n:,} rows, {COVERAGE:.0%} wanted."
+    ]

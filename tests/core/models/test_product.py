@@ -1,0 +1,259 @@
+"""The product model: every part learns, content stands in for history, and what is saved is whole."""
+
+import json
+from dataclasses import asdict, replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load, save
+
+from core.data.content import item_content
+from core.models.bags import BagSums
+from core.models.product import ProductEncoder, ProductShape, product_shape
+from core.models.text import FILTERS, WINDOW, TextEncoder
+
+TITLES = ["red shoe", "blue shoe for men", "i2", "red shoe", "hat", "a warm woollen hat with a feather"]
+
+
+def made_items(titles=TITLES) -> pd.DataFrame:
+    n = len(titles)
+    return pd.DataFrame(
+        {
+            "item_id": [f"i{row}" for row in range(n)],
+            "title": titles,
+            "category": pd.Categorical([("shoes", "hats", "Unknown")[row % 3] for row in range(n)]),
+            "list_price": [float(row) if row % 4 else np.nan for row in range(n)],
+        }
+    )
+
+
+def made_encoder(items=None, *, known=None, shaken: bool = True, **shape) -> ProductEncoder:
+    content = item_content(made_items() if items is None else items)
+    torch.manual_seed(5)
+    encoder = ProductEncoder(product_shape(content, **{"width": 8, "id_dropout": 0.5} | shape))
+    encoder.learn_scales(content, np.arange(len(content), dtype=np.float32), known=known)
+    if shaken:  # so that a difference anywhere shows
+        with torch.no_grad():
+            for parameter in encoder.parameters():
+                parameter.add_(0.3 * torch.randn_like(parameter))
+    return encoder
+
+
+def both(products) -> torch.Tensor:
+    return torch.cat([products.vectors, products.bias[:, None]], dim=1)
+
+
+def test_bags_sum_as_torch_does_both_ways():
+    index, offsets = np.array([3, 0, 3, 1, 2, 2]), np.array([0, 2, 2, 5, 6])
+    bags = BagSums(entries=6, bags=4, rows=5)
+    bags.plan(index, offsets)
+    table, weight = torch.randn(5, 7, requires_grad=True), torch.randn(4, 7)
+    expected = F.embedding_bag(
+        torch.from_numpy(index), table, torch.from_numpy(offsets), mode="sum", include_last_offset=True
+    )
+    torch.testing.assert_close(bags(table), expected)
+    wanted = torch.autograd.grad((expected * weight).sum(), table)
+    torch.testing.assert_close(torch.autograd.grad((bags(table) * weight).sum(), table), wanted)
+    assert bags.sizes.tolist() == [2, 0, 3, 1]
+
+
+def test_texts_are_convolved_as_a_padded_convolution_would():
+    content = item_content(made_items())
+    texts = np.unique(content.words[(content.words >= 0).any(axis=1)], axis=0)
+    lengths = (texts >= 0).sum(axis=1)
+    texts = texts[np.argsort(lengths, kind="stable")]
+    encoder = TextEncoder(
+        width=8,
+        lengths=np.bincount(lengths)[1:].tolist(),
+        words=len(content.ngram_offsets) - 1,
+        ngrams=len(content.ngrams),
+    )
+    encoder.plan(texts, content.ngrams, content.ngram_offsets)
+    torch.nn.init.normal_(encoder.out.weight)
+    torch.nn.init.normal_(encoder.floor)
+    words = F.embedding_bag(
+        torch.from_numpy(content.ngrams).long(),
+        encoder.ngram.weight,
+        torch.from_numpy(content.ngram_offsets),
+        mode="mean",
+        include_last_offset=True,
+    )
+    weight = encoder.filters.weight.view(WINDOW, FILTERS, -1).permute(1, 2, 0)  # (F, E, WINDOW)
+    for row, text in zip(encoder(), texts, strict=True):
+        sequence = F.pad(words[text[text >= 0]].T, (0, WINDOW - 1))  # (E, W + WINDOW - 1)
+        best = F.conv1d(sequence[None], weight)[0].amax(dim=1)
+        torch.testing.assert_close(row, encoder.out(F.relu(best + encoder.floor)))
+
+
+def test_gradients_reach_every_part():
+    encoder = made_encoder().train()
+    both(encoder()).square().sum().backward()
+    silent = [name for name, p in encoder.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+    assert silent == []
+
+
+def test_a_new_model_is_the_one_without_text_and_prices():
+    encoder = made_encoder(shaken=False).eval()
+    attributes = encoder.attributes.weight[torch.tensor([2, 1, 0, 2, 1, 0])]
+    torch.testing.assert_close(encoder().vectors, encoder.item.weight + attributes)
+    assert encoder().bias.tolist() == [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5]
+
+
+def test_ids_are_dropped_in_training_only():
+    encoder = made_encoder()
+    alone, asked = both(encoder.content_vectors()), both(encoder.eval()())
+    torch.testing.assert_close(both(encoder()), asked, rtol=0, atol=0)
+    encoder.train()
+    dropped = 0
+    for _ in range(200):
+        trained = both(encoder())
+        without = torch.isclose(trained, alone).all(dim=1)
+        torch.testing.assert_close(trained[~without], asked[~without])
+        dropped += int(without.sum())
+    assert 500 < dropped < 700  # half of 200 steps of 6 items
+
+
+def test_an_item_without_history_has_the_vector_and_bias_of_its_content_alone():
+    known = np.array([True, True, True, False, True, True])
+    encoder = made_encoder(known=known).eval()
+    asked, alone = both(encoder()), both(encoder.content_vectors())
+    torch.testing.assert_close(asked[3], alone[3], rtol=0, atol=0)
+    assert not torch.isclose(asked[known], alone[known]).all(dim=1).any()
+    before = asked[3].clone()
+    with torch.no_grad():
+        encoder.item.weight[3] += 9
+        encoder.bias[3] += 9
+    torch.testing.assert_close(both(encoder())[3], before, rtol=0, atol=0)
+
+
+def test_two_items_of_the_same_content_differ_by_their_ids_only():
+    items = made_items(["red shoe", "red shoe", "hat"]).assign(
+        category=pd.Categorical(["a", "a", "b"]), list_price=[2.0, 2.0, 5.0]
+    )
+    encoder = made_encoder(items).eval()
+    alone, asked = both(encoder.content_vectors()), both(encoder())
+    torch.testing.assert_close(alone[0], alone[1], rtol=0, atol=0)
+    assert not torch.isclose(alone[0], alone[2]).any()
+    assert not torch.isclose(asked[0], asked[1]).any()
+
+
+def test_a_brand_that_only_unknown_items_have_counts_as_unknown():
+    items = made_items(["hat"] * 3).assign(
+        category=pd.Categorical(["a", "b", "Unknown"]), list_price=[2.0] * 3
+    )
+    alone = made_encoder(items, known=np.array([True, False, True])).content_vectors().vectors
+    torch.testing.assert_close(alone[1], alone[2], rtol=0, atol=0)
+    assert not torch.isclose(alone[0], alone[1]).any()
+
+
+def test_each_item_is_the_same_whatever_the_order():
+    items, order = made_items(), np.array([4, 2, 0, 5, 1, 3])
+    straight = both(made_encoder(items, ids=False).eval()())
+    turned = both(made_encoder(items.iloc[order].reset_index(drop=True), ids=False).eval()())
+    torch.testing.assert_close(turned, straight[order], rtol=1e-6, atol=1e-6)
+
+
+def test_the_same_seed_gives_the_same_numbers_and_gradients():
+    def once():
+        encoder = made_encoder().train()
+        products = both(encoder())
+        products.square().sum().backward()
+        return [products, *(parameter.grad for parameter in encoder.parameters())]
+
+    for first, second in zip(once(), once(), strict=True):
+        torch.testing.assert_close(first, second, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("ids", [True, False])
+@pytest.mark.parametrize(
+    "without", [(), ("title",), ("category", "list_price"), ("title", "category", "list_price")]
+)
+def test_it_can_be_rebuilt_from_its_shape_and_weights_alone(ids, without):
+    items = made_items()
+    if "title" in without:
+        items["title"] = items["item_id"]
+    encoder = made_encoder(items.drop(columns=[name for name in without if name != "title"]), ids=ids).eval()
+    weights = load(save(encoder.state_dict()))
+    shape = ProductShape(**json.loads(json.dumps(asdict(encoder.shape))))
+    again = ProductEncoder(shape)
+    again.load_state_dict(weights)
+    assert asdict(again.shape) == json.loads(json.dumps(asdict(encoder.shape)))
+    torch.testing.assert_close(both(again.eval()()), both(encoder()), rtol=0, atol=0)
+
+
+def test_without_text_titles_do_not_matter():
+    other = made_items(["something else entirely", *TITLES[1:]])
+    one, two = made_encoder(text=False).eval(), made_encoder(other, text=False).eval()
+    assert one.text is None
+    torch.testing.assert_close(both(one()), both(two()), rtol=0, atol=0)
+
+
+def test_texts_that_are_long_strange_or_empty_are_finite():
+    titles = ["🔥🔥", "x" * 100_000, "", "\u202e\u05d0\u05d1", "word " * 20_000, "!"]
+    assert both(made_encoder(made_items(titles))()).isfinite().all()
+
+
+def test_the_size_follows_distinct_texts_not_items():
+    content = item_content(made_items(["a red shoe", "a blue hat"] * 5_000))
+    encoder = ProductEncoder(product_shape(replace(content, attributes={}), width=8, id_dropout=0, ids=False))
+    assert encoder.shape.texts == 2
+    assert sum(tensor.numel() for tensor in encoder.text.buffers()) < 20_000  # the n-gram table's way back
+
+
+def test_title_words_learn_to_tell_the_category():
+    kinds = {
+        "shoe": ["shoe", "shoes", "footwear"],
+        "hat": ["hat", "hats", "headwear"],
+        "bag": ["bag", "bags", "handbag"],
+    }
+    rng = np.random.default_rng(0)
+    titles, labels = [], []
+    for label, nouns in enumerate(kinds.values()):
+        for noun in nouns * 4:
+            words = [noun, *rng.choice(["red", "blue", "warm", "new", "classic", "x7"], 3)]
+            titles.append(" ".join(rng.permutation(words)))
+            labels.append(label)
+    items = made_items(titles)[["item_id", "title"]]
+    encoder, target = made_encoder(items, shaken=False, ids=False), torch.tensor(labels)
+    head = torch.nn.Linear(8, 3)
+    optimizer = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=1e-2)
+    for _ in range(80):
+        loss = F.cross_entropy(head(encoder().vectors), target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.01
+
+
+def test_prices_learn_to_tell_cheap_from_dear():
+    items = made_items(["i"] * 40).assign(title=[f"i{n}" for n in range(40)], list_price=np.arange(1.0, 41.0))
+    encoder = made_encoder(items[["item_id", "title", "list_price"]], shaken=False, ids=False)
+    target = torch.arange(40) >= 20
+    head = torch.nn.Linear(8, 1)
+    optimizer = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=2e-2)
+    for _ in range(200):
+        loss = F.binary_cross_entropy_with_logits(head(encoder().vectors).squeeze(1), target.float())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.1
+
+
+def test_dropped_items_teach_content_their_popularity():
+    """Items of one word are taken often, those of another hardly; a new item of either word is told apart."""
+    items = made_items(["often"] * 10 + ["seldom"] * 10)[["item_id", "title"]]
+    known = np.arange(20) % 10 < 9
+    encoder = made_encoder(items, known=known, shaken=False, id_dropout=0.3).train()
+    counts = torch.where(torch.arange(20) < 10, 20.0, 1.0)
+    seen = torch.from_numpy(known)
+    optimizer = torch.optim.AdamW(encoder.parameters(), lr=2e-2)
+    for _ in range(200):
+        loss = F.cross_entropy(encoder().bias[seen][None], (counts / counts[seen].sum())[seen][None])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    bias = encoder.eval()().bias
+    assert bias[9] - bias[19] > 1.0  # log(20) = 3 would be exact
