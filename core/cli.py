@@ -81,13 +81,16 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_work(command)
     _add_reading(command)
+    _add_bench(command)
     return parser
 
 
 def _add_work(command: Command) -> None:
     """The commands that make something: prepare, train, worker."""
     sub = command("prepare", _prepare, "read, clean and split a source")
-    sub.add_argument("source", help="complete_journey or tables")
+    sub.add_argument(
+        "source", help="complete_journey (built in), tables (your own), movielens, beauty, reviews or olist"
+    )
     sub.add_argument("--path", type=Path, help="folder of the source's files")
     sub.add_argument("--protected", help="user attributes that name protected groups, e.g. age,income")
     _settings_options(sub)
@@ -105,9 +108,7 @@ def _add_reading(command: Command) -> None:
     sub = command("evaluate", _evaluate, "accuracy of a run")
     sub.add_argument("run")
     sub.add_argument("--split", choices=["validation", "test"], default="test")
-    sub.add_argument(
-        "--baselines", action="store_true", help="beside popularity, own most frequent, item-kNN"
-    )
+    sub.add_argument("--baselines", action="store_true", help="beside the simple rules that it must beat")
     sub = command("recommend", _recommend, "write everyone's list to a Parquet file")
     sub.add_argument("run")
     sub.add_argument("--out", type=Path, required=True, metavar="F.parquet")
@@ -126,6 +127,19 @@ def _add_reading(command: Command) -> None:
     )
     sub.add_argument("--k", type=int, help="length of the list that a user sees; default: 10")
     sub.add_argument("--split", choices=["validation", "test"], default="test")
+    _settings_options(sub)
+
+
+def _add_bench(command: Command) -> None:
+    """The command that measures Evenhand itself."""
+    sub = command("bench", _bench, "reproduce a row of docs/accuracy.md")
+    sub.add_argument("name", choices=["accuracy"], metavar="NAME", help="accuracy")
+    sub.add_argument("--data", required=True, metavar="SOURCE", help="a source, as in prepare")
+    sub.add_argument("--path", type=Path, help="folder of the source's files")
+    sub.add_argument(
+        "--seeds", type=int, default=3, help="how often to train; finished seeds in the workspace are kept"
+    )
+    sub.add_argument("--device", choices=["auto", "cpu", "cuda"])
     _settings_options(sub)
 
 
@@ -240,6 +254,24 @@ def _audit(workspace: Workspace, options: argparse.Namespace) -> Answer:
             workspace, options.dataset, options.recommendations, settings, split=options.split
         )
     return result.sections(), as_text(result)
+
+
+def _bench(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    from core.workflow.bench import bench_accuracy
+    from core.workflow.bench_text import as_markdown
+
+    values = _settings(options, device=options.device)
+    data = {name: values.pop(name) for name in list(values) if name in DatasetSettings.model_fields}
+    answer = bench_accuracy(
+        workspace,
+        options.data,
+        settings_from(TrainSettings, values),
+        path=options.path,
+        data=settings_from(DatasetSettings, data),
+        seeds=options.seeds,
+        progress=ProgressLine(),
+    )
+    return answer, as_markdown(answer)
 
 
 def _worker(workspace: Workspace, options: argparse.Namespace) -> Answer:

@@ -33,6 +33,14 @@ def sniff_encoding(path: Path) -> str:
     return "utf-8" if foreign is None else _legacy(foreign, path.name)
 
 
+def read_text(path: Path) -> str:
+    """The whole of a text file, with line ends as they are; TableError if it cannot be decoded."""
+    try:
+        return path.read_bytes().decode(sniff_encoding(path)).lstrip("\ufeff")
+    except UnicodeError:
+        raise TableError("cannot be read as text; it is damaged", source=path.name) from None
+
+
 def _wide(beginning: bytes) -> str | None:
     """UTF-16 without a mark: nearly every second byte of plain letters is zero."""
     even, odd = beginning[0::2].count(0), beginning[1::2].count(0)

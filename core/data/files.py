@@ -12,7 +12,7 @@ from core.data.columns import Refuse, refusal, to_flag, to_identifier, to_number
 from core.data.delimited import read_delimited
 from core.data.parquet import read_parquet
 from core.errors import TableError
-from core.schema.tables import CONTRACTS, TIMESTAMP
+from core.schema.tables import CONTRACTS, TIMESTAMP, Tables
 
 LARGEST_FILE = 10**9  # bytes
 SHOWN_COLUMNS = 12
@@ -134,6 +134,13 @@ def check(frame: pd.DataFrame, table: str, source: str) -> pd.DataFrame:
     except pandera.errors.SchemaErrors as errors:
         raise _translated(errors.failure_cases, table, source) from None
     return frame
+
+
+def check_tables(tables: Tables, source: str) -> Tables:
+    """The same tables, if each keeps its contract; else TableError, in which `source` and the table are named."""
+    for name, frame in tables.present().items():
+        check(frame, name, f"{source}, table {name}")
+    return tables
 
 
 def check_file(path: Path) -> bytes:

@@ -1,6 +1,6 @@
-"""What a model sees of a prepared dataset: histories, positives, item attributes, recency and frequency."""
+"""What a model sees of a prepared dataset: histories, answers, item content, user attributes and ratings."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -11,10 +11,6 @@ from core.data.purchases import purchases
 from core.schema.settings import SPLITS, Split
 from core.schema.tables import (
     BASKET,
-    BASKETS,
-    COUNT,
-    DAYS_SINCE_FIRST,
-    DAYS_SINCE_LAST,
     EVENT,
     IN_CATALOGUE,
     ITEM,
@@ -163,33 +159,19 @@ def positives(
     return Positives(_offsets(users, n_users), taken.astype(np.int32))
 
 
-def recency_frequency(history: Sequences, at: int) -> pd.DataFrame:
-    """How often and how lately each user took each item of the history.
-
-    Args:
-        at: seconds since 1970 from which days are counted back.
-
-    Returns:
-        One row per (user, item), sorted: `user`, `item` (int32), `count` of events and of distinct `baskets`
-        (int32), `days_since_last`, `days_since_first` (float32 days).
-    """
-    users = history.users
-    order = np.lexsort((history.baskets, history.items, users))
-    users, items, baskets = users[order], history.items[order], history.baskets[order]
-    days = ((at - history.times[order]) / SECONDS_PER_DAY).astype(np.float32)
-    new_pair = _changes(users) | _changes(items)
-    starts = np.flatnonzero(new_pair)
-    new_basket = (new_pair | _changes(baskets)).astype(np.int32)
-    return pd.DataFrame(
-        {
-            USER: users[starts],
-            ITEM: items[starts],
-            COUNT: np.diff(starts, append=len(users)).astype(np.int32),
-            BASKETS: np.add.reduceat(new_basket, starts) if len(starts) else new_basket,
-            DAYS_SINCE_LAST: np.minimum.reduceat(days, starts) if len(starts) else days,
-            DAYS_SINCE_FIRST: np.maximum.reduceat(days, starts) if len(starts) else days,
-        }
+def without_items(inputs: ModelInputs, items: np.ndarray) -> ModelInputs:
+    """The same inputs as if nobody had ever taken or rated some items, bool (n_items,); they stay in the catalogue."""
+    past, rated = inputs.history, inputs.ratings
+    kept = ~items[past.items]
+    before = np.append(0, np.cumsum(kept))
+    history = Sequences(
+        offsets=before[past.offsets],
+        **{name: getattr(past, name)[kept] for name in ("items", "times", "baskets", "events")},
     )
+    if rated is not None:
+        left = ~items[rated.items]
+        rated = Ratings(rated.users[left], rated.items[left], rated.times[left], rated.values[left])
+    return replace(inputs, history=history, ratings=rated)
 
 
 def _sequences(events: pd.DataFrame, n_users: int) -> Sequences:

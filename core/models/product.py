@@ -162,6 +162,14 @@ class ProductEncoder(nn.Module):
         sizes = (rows >= 0).sum(axis=1)
         self.parts.plan(rows[rows >= 0], np.cumsum([0, *sizes]))
 
+    @torch.no_grad()
+    def forget_content(self) -> None:
+        """Put items that training does not know behind all others, where nothing was learnt of content."""
+        if self.shape.ids:
+            lowest = self.bias[self.known].min() if self.known.any() else self.bias.new_zeros(())
+            self.bias.copy_(torch.where(self.known, self.bias, lowest - 1))
+            self.known.fill_(True)
+
     def forward(self) -> Products:
         """All items, in the order of their codes."""
         content = self.content_vectors()

@@ -119,10 +119,10 @@ class AttentionRecommender(nn.Module):
             nn.init.normal_(embedding.weight, std=INITIAL_SPREAD)
         nn.init.zeros_(self.from_behaviour.weight)
 
-    def learn_scales(self, inputs: ModelInputs, log_counts: np.ndarray, sample: Batch) -> None:
+    def learn_scales(self, inputs: ModelInputs, log_counts: np.ndarray, sample: Batch | None) -> None:
         """Take over what needs no training: item content, popularity as first bias, scale of repeat features."""
         self.product.learn_scales(inputs.content, log_counts, known=log_counts > 0)
-        if self.repeat is not None and sample.repeats is not None:
+        if self.repeat is not None and sample is not None:
             self.repeat.standardise(sample.repeats.features)
 
     def forward(self, batch: Batch) -> Answer:
@@ -140,6 +140,12 @@ class AttentionRecommender(nn.Module):
         if not self.training:
             return products
         return products._replace(bias=products.bias.masked_fill(~self.product.known, NEVER))
+
+    def forget_taste(self) -> None:
+        """Score every user by popularity alone: what is left where there was nothing to learn taste from."""
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+        self.product.forget_content()
 
     def add_ranker(self) -> None:
         """Begin a second stage; ranking stays as it is until that is trained."""

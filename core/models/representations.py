@@ -51,24 +51,27 @@ def represent(
     found = Representations(
         *(np.zeros((len(users), width), np.float32) for _ in range(2)), np.zeros(len(users), np.float32)
     )
-    products = model.product().vectors.float().cpu().numpy()
+    vectors = model.product()
     inside = (items >= 0) & (items < history.n_items)
-    found.products[inside] = products[items[inside]]
-    order = np.lexsort((times, users))
-    for rows in _parts(order, users[order], history.n_items):
-        moments = history.known(users[rows], times[rows])
-        wanted = model.repeat is not None
+    found.products[inside] = vectors.vectors.float().cpu().numpy()[items[inside]]
+    for rows in _parts(np.flatnonzero(~inside), users, times, USERS_AT_ONCE):
+        batch = collate(
+            history, history.known(users[rows], times[rows]), length=model.shape.length, with_repeats=False
+        )
+        found.users[rows] = model.users(batch.to(device), vectors).float().cpu().numpy()
+    at_once = max(1, min(USERS_AT_ONCE, SCORES_AT_ONCE // max(history.n_items, 1)))
+    for rows in _parts(np.flatnonzero(inside), users, times, at_once):
+        moments, wanted = history.known(users[rows], times[rows]), model.repeat is not None
         batch = collate(history, moments, length=model.shape.length, with_repeats=wanted).to(device)
         answer = model(batch)
         found.users[rows] = answer.users.float().cpu().numpy()
         share = scores(answer, batch).log_softmax(dim=1).cpu().numpy()
-        known = np.flatnonzero(inside[rows])
-        found.scores[rows[known]] = share[known, items[rows[known]]]
+        found.scores[rows] = share[np.arange(len(rows)), items[rows]]
     return found
 
 
-def _parts(order: np.ndarray, users: np.ndarray, n_items: int) -> Iterator[np.ndarray]:
-    """Rows in parts of whole moments that fit into memory, sorted by user."""
-    size = max(1, min(USERS_AT_ONCE, SCORES_AT_ONCE // max(n_items, 1)))
+def _parts(rows: np.ndarray, users: np.ndarray, times: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """Rows in parts, by user and time."""
+    order = rows[np.lexsort((times[rows], users[rows]))]
     for start in range(0, len(order), size):
         yield order[start : start + size]

@@ -33,10 +33,11 @@ def rank(
     task: Task,
     k: int,
     device: torch.device,
+    among: np.ndarray | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """The best k items of each user as of now, a batch of users at a time, batches of like history length.
 
-    Users without history get the most popular items. With `task.exclude_seen` what a user took is left out.
+    Only items that are `among`, bool (n_items,), are listed if that is given. Users without history get the most popular items. With `task.exclude_seen` what a user took is left out.
 
     Yields:
         users (b,), items int32 (b, k'), scores float32 (b, k'), best first; k' = min(k, n_items). Places that
@@ -45,6 +46,7 @@ def rank(
     model.eval()
     k = min(k, history.n_items)
     popular = torch.from_numpy(history.trends.log_counts).to(device)
+    left_out = None if among is None else torch.from_numpy(~among).to(device)
     at_once = max(1, min(USERS_AT_ONCE, SCORES_AT_ONCE // max(history.n_items, 1)))
     order = np.argsort(history.tokens[users], kind="stable")
     for start in range(0, len(users), at_once):
@@ -55,6 +57,8 @@ def rank(
         answer = model(batch)
         dense = scores(answer, batch)  # (b, n_items)
         dense[batch.moment_slots < 0] = popular
+        if left_out is not None:
+            dense[:, left_out] = -torch.inf
         if task.exclude_seen:
             dense[batch.repeats.moments, batch.repeats.items] = -torch.inf
         values, items = dense.topk(min(max(k, CANDIDATES), history.n_items) if model.ranker else k, dim=1)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 ID_PATTERN = re.compile(r"^[a-z][a-z0-9_-]{2,63}$")
-DATASETS, RUNS, JOBS = "datasets", "runs", "jobs"
+DATASETS, RUNS, JOBS, SEARCHES = "datasets", "runs", "jobs", "searches"
 
 
 def new_id(kind: str) -> str:
@@ -119,6 +119,46 @@ class Run(Document):
     artefacts: dict[
         str, Artefact
     ]  # weights, candidates_validation, candidates_test, per_user_validation, ...
+
+
+class SearchTrial(BaseModel):
+    """One training with settings that a search tried."""
+
+    number: int  # from 1; the first has the settings that the search started from
+    params: dict[str, int | float | None]  # the settings that the search varies
+    state: Literal["complete", "stopped", "failed"]  # stopped: no better than half of the others by then
+    value: float | None  # best validation NDCG@10 of its epochs
+    epochs: int
+    seconds: float
+    problem: str | None = None  # why it failed
+
+
+class Search(Document):
+    """A search for better settings, as far as it has come."""
+
+    dataset: str
+    base: dict[str, Any]  # the settings that it started from
+    settings: dict[str, Any]
+    created_at: str
+    finished: bool  # all trials or minutes that were asked for are spent
+    trials: list[SearchTrial]
+    best: int  # number of the complete trial with the highest value
+    importances: dict[str, float] = {}  # share of the differences in value; empty while trials are few
+
+    @property
+    def first_trial(self) -> SearchTrial:
+        """The trial with the settings that the search started from."""
+        return self.trials[0]
+
+    @property
+    def best_trial(self) -> SearchTrial:
+        """The trial that did best."""
+        return self.trials[self.best - 1]
+
+    @property
+    def best_settings(self) -> dict[str, Any]:
+        """All training settings of the best trial, as JSON."""
+        return self.base | self.best_trial.params
 
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]

@@ -96,13 +96,25 @@ class TrainSettings(Settings):
         "auto: next where baskets hold single items",
     )
     horizon_days: int = Field(28, ge=1, le=730, description="Days of the window to predict")
-    epochs: int = Field(3, ge=1, le=1000, description="Passes over the training data at most")
-    patience: int = Field(
-        2, ge=1, le=100, description="Stop after this many epochs without a better validation NDCG"
+    epochs: int | None = Field(
+        None,
+        ge=1,
+        le=1000,
+        description="Passes over the training data at most; unset: 3 where a window is predicted, 16 where the next "
+        "basket is",
     )
-    batch_size: int = Field(16, ge=1, le=4096, description="Users per step")
+    patience: int = Field(
+        4, ge=1, le=100, description="Stop after this many epochs without a better validation NDCG"
+    )
+    batch_size: int | None = Field(
+        None, ge=1, le=4096, description="Users per step; unset: 16, up to 64 where histories are short"
+    )
     learning_rate: float = Field(2e-3, gt=0, le=1, description="Peak learning rate of AdamW")
     weight_decay: float = Field(0.01, ge=0, le=1, description="AdamW weight decay")
+    models: tuple[Literal["behaviour", "service", "opinions"], ...] = Field(
+        ("behaviour", "service", "opinions"),
+        description="Further models, where the data allow: purchase intent and paths, service quality, reviews",
+    )
     next_item_weight: float = Field(1.0, ge=0, le=100, description="Weight of predicting what is taken next")
     reconstruction_weight: float = Field(
         0.1, ge=0, le=100, description="Weight of telling a user's past again from the behaviour vector"
@@ -172,6 +184,17 @@ class AuditSettings(Statistics):
     @classmethod
     def _each_once(cls, by: tuple[Attributes, ...]) -> tuple[Attributes, ...]:
         return tuple(dict.fromkeys(by))
+
+
+class SearchSettings(Settings):
+    """How long to look for better settings of a recommender."""
+
+    trials: int = Field(
+        12, ge=1, le=1000, description="Settings to try, the ones to start from included; more find better"
+    )
+    minutes: int | None = Field(
+        None, ge=1, le=10_080, description="Stop after this many minutes of training; unset: after the trials"
+    )
 
 
 def parse_by(text: str) -> tuple[tuple[str, ...], ...]:

@@ -35,6 +35,18 @@ RETURNED, FREIGHT = "returned", "freight"
 REVIEWED_AT = "reviewed_at"  # when the satisfaction came to be known
 # service tables put together from samples: drawn at random, so that rates may be told from these rows
 IN_RANDOM_5K, IN_RANDOM_20K = "in_random_5k", "in_random_20k"
+# further columns of service that are known when the order is placed; what else there is may tell of the outcome
+KNOWN_AT_ORDER = (
+    "price",
+    "pieces",
+    "sellers",
+    "weight_g",
+    "volume_cm3",
+    "seller_state",
+    "payment",
+    "instalments",
+    "purchase_time_known",
+)
 # predictions of service quality
 OUTCOME, OBSERVED, PREDICTED, EXPECTED, LOW, HIGH = (
     "outcome",
@@ -46,6 +58,8 @@ OUTCOME, OBSERVED, PREDICTED, EXPECTED, LOW, HIGH = (
 )
 # remarks: what reviews say of an aspect, by review row, sentence and characters (start, end) of title and text
 REVIEW, SENTENCE, ASPECT, POLARITY, PROBABILITY = "review", "sentence", "aspect", "polarity", "probability"
+# behaviour: will a user buy within so many days, and which way do the next steps go
+HORIZON_DAYS, BASELINE_PROBABILITY, PATH = "horizon_days", "baseline_probability", "path"
 # offers
 START, END, DISCOUNT, REDEEMED_AT, REDEMPTIONS = "start", "end", "discount", "redeemed_at", "redemptions"
 COUPON_ID = "coupon_id"
@@ -62,8 +76,6 @@ RANK, SCORE, POLICY, CLICKED, PURCHASED, PROPENSITY = (
 WEEK, DISPLAY, MAILER = "week", "display", "mailer"
 
 # recency and frequency of a user and an item
-COUNT, BASKETS = "count", "baskets"
-DAYS_SINCE_LAST, DAYS_SINCE_FIRST = "days_since_last", "days_since_first"
 
 UNKNOWN = "Unknown"
 OTHERS = "all others"  # the rarer values of a dimension, summed up

@@ -22,7 +22,7 @@ from core.train.checkpoint import Progressed, restore, write
 from core.train.device import choose_device, repeatable
 from core.train.objectives import losses, total
 from core.train.ranking import fit_ranking
-from core.train.setup import Training, set_up
+from core.train.setup import AfterEpoch, Training, set_up
 
 STAGE = "Training"
 TUNED_ON = "ndcg@10"
@@ -60,17 +60,21 @@ def fit(
     *,
     progress: Progress = quiet,
     scratch: Path | None = None,
+    after_epoch: AfterEpoch | None = None,
 ) -> TrainedModel:
     """Train on the history of `inputs`; `validation` only decides when to stop and which epoch is kept.
+
+    Where nobody came twice before the split the model ranks by popularity, and its `history` is empty.
 
     Args:
         inputs: history up to the validation window.
         validation: what was taken in the validation window.
         progress: told after every batch; may raise `Cancelled`.
         scratch: folder for checkpoints; training killed there goes on to the same numbers.
+        after_epoch: told the finished epochs after each; what it raises ends the training.
 
     Raises:
-        TrainingError: nothing to learn from, no such device, or the loss is no longer finite.
+        TrainingError: an empty catalogue, no such device, or the loss is no longer finite.
     """
     if not inputs.n_items:
         raise TrainingError(
@@ -80,10 +84,14 @@ def fit(
     forked = [torch.cuda.current_device()] if device.torch.type == "cuda" else []
     with torch.random.fork_rng(devices=forked), repeatable(device):
         run = set_up(inputs, validation, settings, device)
+        run.after_epoch = after_epoch or run.after_epoch
         return _train(run, progress, scratch)
 
 
 def _train(run: Training, progress: Progress, scratch: Path | None) -> TrainedModel:
+    if not len(run.examples.users):
+        run.model.forget_taste()
+        return _trained(run, Progressed(), None)
     done = Progressed()
     if scratch is not None:
         done, run.best = restore(scratch, run.of, run.model, run.optimizer)
@@ -99,8 +107,12 @@ def _train(run: Training, progress: Progress, scratch: Path | None) -> TrainedMo
         without, with_it = second_stage
         progress(STAGE, 1.0, f"second stage: NDCG@10 {with_it:.4f}, without it {without:.4f}")
     done.seconds = time.monotonic() - started
+    return _trained(run, done, second_stage)
+
+
+def _trained(run: Training, done: Progressed, second_stage: tuple[float, float] | None) -> TrainedModel:
     return TrainedModel(
-        model=run.model,
+        model=run.model.eval(),
         task=run.task,
         settings=run.settings,
         device=str(run.device.torch),
@@ -154,6 +166,7 @@ def _epoch(run: Training, done: Progressed, progress: Progress, scratch: Path | 
             seconds=done.seconds - before,
         )
     )
+    run.after_epoch(done.history)
     done.epoch, done.step, done.loss_sums = done.epoch + 1, 0, {}
     if scratch is not None:
         write(scratch, run.of, done, run.model, run.best, run.optimizer)

@@ -18,6 +18,12 @@ from core.train.softmax import softmax_loss
 
 RATINGS_PER_USER = 4  # drawn with each user of a batch
 NEXT_ITEM, RECONSTRUCTION, RATING, INTENT = "next item", "reconstruction", "rating", "intent"
+WEIGHTS = {  # objective -> the setting that holds its weight
+    NEXT_ITEM: "next_item_weight",
+    RECONSTRUCTION: "reconstruction_weight",
+    RATING: "rating_weight",
+    INTENT: "intent_weight",
+}
 
 
 @dataclass(frozen=True)
@@ -82,13 +88,7 @@ def losses(
 
 def total(found: dict[str, Tensor], settings: TrainSettings) -> Tensor:
     """The weighted sum."""
-    weights = {
-        NEXT_ITEM: settings.next_item_weight,
-        RECONSTRUCTION: settings.reconstruction_weight,
-        RATING: settings.rating_weight,
-        INTENT: settings.intent_weight,
-    }
-    return sum(weights[name] * loss for name, loss in found.items())
+    return sum(getattr(settings, WEIGHTS[name]) * loss for name, loss in found.items())
 
 
 def _next_item(answer: Answer, example: Example, rng: np.random.Generator) -> Tensor:

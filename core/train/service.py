@@ -18,7 +18,7 @@ from core.models.service import ServiceModel, ServiceShape
 from core.progress import Progress, part_of, quiet
 from core.train.conformal import Calibration, calibrate, conformity_scores
 from core.train.device import choose_device
-from core.train.quality import Inputs, Lesson, ask, train_network
+from core.train.quality import Inputs, Learnt, Lesson, ask, train_again, train_network
 
 FORMAT = 1
 FEWEST_TRAINING, FEWEST_HELD_OUT = 200, 50  # rows; of validation in each half
@@ -93,10 +93,10 @@ def fit(
     device: str = "auto",
     progress: Progress = quiet,
 ) -> TrainedService:
-    """Learn from the training rows, choose on one half of the validation users, calibrate on the other half.
+    """Choose a way to learn on one half of the validation users, learn from these too, calibrate on the other half.
 
-    Tried: the unbiased rows alone or all of them, weighted to look like these; then the better of the two without
-    U, P and R.
+    Tried: the unbiased training rows alone or all of them, weighted to look like these; then the better of the two
+    without U, P and R.
 
     Args:
         context, represented, labels: of each row; `labels` are the groups that intervals hold for.
@@ -111,40 +111,40 @@ def fit(
     inputs = Inputs(*coding.arrays(context), represented)
     tuning, calibrating = (np.flatnonzero(half) for half in halves(rows, seed=seed))
     where = choose_device(device)
+    options = {"seed": seed, "device": where}
 
-    def learn(way: _Way, place: int) -> tuple[ServiceModel, float]:
+    def learn(way: _Way, place: int) -> Learnt:
         lesson, part = (
             _lesson(rows, inputs, scale, way, tuning),
-            part_of(progress, place / 3, (place + 1) / 3),
+            part_of(progress, place / 4, (place + 1) / 4),
         )
-        return train_network(lesson, _shape(lesson.inputs, coding), seed=seed, device=where, progress=part)
+        return train_network(lesson, _shape(lesson.inputs, coding), **options, progress=part)
 
     found = _tried(learn, represented=represented is not None, biased=bool((train & ~learnt).any()))
-    best = min(found, key=lambda way: found[way][1])
+    best = min(found, key=lambda way: found[way].error)
+    lesson, last = _lesson(rows, inputs, scale, best, tuning), part_of(progress, 3 / 4, 1.0)
     trained = TrainedService(
-        model=found[best][0],
+        model=train_again(lesson, found[best], **options, progress=last),
         coding=coding,
         scale=scale,
         calibration=Calibration(0.0, {}),
         represented=best.represented,
         all_rows=best.all_rows,
-        tuning={str(way): error for way, (_, error) in found.items()},
-        training_rows=int((train if best.all_rows else learnt).sum()),
+        tuning={str(way): one.error for way, one in found.items()},
+        training_rows=len(lesson.used) + len(tuning),
         calibration_rows=len(calibrating),
     )
     return replace(trained, calibration=_calibration(trained, inputs, rows, labels, calibrating))
 
 
-def _tried(
-    learn: Callable[[_Way, int], tuple[ServiceModel, float]], *, represented: bool, biased: bool
-) -> dict[_Way, tuple[ServiceModel, float]]:
-    """The network and the tuning loss of each way; `learn` is told the way and how many came before it."""
+def _tried(learn: Callable[[_Way, int], Learnt], *, represented: bool, biased: bool) -> dict[_Way, Learnt]:
+    """What each way leads to; `learn` is told the way and how many came before it."""
     choices = (False, True) if biased else (None,)
     found = {}
     for all_rows in choices:
         found[_Way(represented, all_rows)] = learn(_Way(represented, all_rows), len(found))
     if represented:
-        best = min(found, key=lambda way: found[way][1])
+        best = min(found, key=lambda way: found[way].error)
         without = replace(best, represented=False)
         found[without] = learn(without, len(found))
     return found

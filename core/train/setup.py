@@ -1,5 +1,6 @@
 """What one training run works with: examples, model, optimizer, and who tunes it."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,19 +8,25 @@ import torch
 from torch import Tensor
 
 from core.data.inputs import ModelInputs, Positives
-from core.errors import TrainingError
+from core.models.batch import Batch
 from core.models.history import History, index_history
 from core.models.recommender import AttentionRecommender, shape_of
 from core.models.task import Task, resolve_task
+from core.schema.documents import Epoch
 from core.schema.settings import TrainSettings
 from core.train.checkpoint import fingerprint
 from core.train.device import Device
 from core.train.examples import Examples, examples_of
 from core.train.objectives import RatingExamples, rating_examples
 
+WINDOW_EPOCHS, NEXT_EPOCHS = 3, 16  # a window's moments are drawn anew and many: few passes do
+BASKETS_PER_STEP = 4_000  # about so many that one step reads, within these numbers of users
+SMALLEST_BATCH, LARGEST_BATCH = 16, 64
 VALIDATION_USERS = 2_000  # at most, for early stopping; drawn with the seed
 SCALE_USERS = 256  # whose repeat features set the scale
 REPEAT_RATE = 5.0  # learning rate of the repeat term relative to the rest: few weights, many examples
+
+AfterEpoch = Callable[[Sequence[Epoch]], None]
 
 
 @dataclass
@@ -38,6 +45,7 @@ class Training:
     optimizer: torch.optim.Optimizer
     of: str
     best: dict[str, Tensor] = field(default_factory=dict)
+    after_epoch: AfterEpoch = lambda epochs: None
 
     def rng(self, *key: int) -> np.random.Generator:
         """The generator of one place in the run: no state to keep between steps."""
@@ -52,22 +60,16 @@ class Training:
 def set_up(inputs: ModelInputs, validation: Positives, settings: TrainSettings, device: Device) -> Training:
     """Everything in its first state; all randomness follows from the seed.
 
-    Raises:
-        TrainingError: nobody came twice.
+    Nobody may have come twice: then there is nothing to draw examples from, and the model knows popularity alone.
     """
     history = index_history(inputs)
     task = resolve_task(history, settings)
+    settings = _settled(settings, task, history)
     repeat_term = settings.repeat_term and not task.exclude_seen
     examples = examples_of(history, task, settings, with_repeats=repeat_term, timed=inputs.timed)
-    if not len(examples.users):
-        raise TrainingError(
-            "Nothing to learn from: no user has two baskets at different times before the split."
-        )
     torch.manual_seed(settings.seed)
     model = AttentionRecommender(shape_of(inputs, settings, repeat_term=repeat_term))
-    sample = np.sort(np.random.default_rng(settings.seed).permutation(examples.users)[:SCALE_USERS])
-    example = examples.draw(sample, np.random.default_rng(settings.seed))
-    model.learn_scales(inputs, history.trends.log_counts, example.batch)
+    model.learn_scales(inputs, history.trends.log_counts, _sample(examples, settings.seed))
     model.to(device.torch)
     answerable = np.flatnonzero((np.diff(validation.offsets) > 0) & (history.tokens > 0))
     tuning = np.sort(np.random.default_rng(settings.seed).permutation(answerable)[:VALIDATION_USERS])
@@ -86,6 +88,28 @@ def set_up(inputs: ModelInputs, validation: Positives, settings: TrainSettings, 
         optimizer=_optimizer(model, settings),
         of=fingerprint(described, past.offsets, past.items, past.times, validation.offsets, validation.items),
     )
+
+
+def _settled(settings: TrainSettings, task: Task, history: History) -> TrainSettings:
+    """The settings with what they leave to the data filled in."""
+    window = task.predict == "window"
+    epochs = settings.epochs or (WINDOW_EPOCHS if window else NEXT_EPOCHS)
+    read = np.minimum(history.tokens[history.tokens > 1], settings.history_length)
+    fitting = BASKETS_PER_STEP / max(float(read.mean()) if len(read) else 1.0, 1.0)
+    automatic = (
+        SMALLEST_BATCH
+        if window
+        else int(np.clip(2 ** round(np.log2(fitting)), SMALLEST_BATCH, LARGEST_BATCH))
+    )
+    return settings.model_copy(update={"epochs": epochs, "batch_size": settings.batch_size or automatic})
+
+
+def _sample(examples: Examples, seed: int) -> Batch | None:
+    """A batch of some users that sets scales; None where there are no examples."""
+    if not len(examples.users):
+        return None
+    users = np.sort(np.random.default_rng(seed).permutation(examples.users)[:SCALE_USERS])
+    return examples.draw(users, np.random.default_rng(seed)).batch
 
 
 def _optimizer(model: AttentionRecommender, settings: TrainSettings) -> torch.optim.Optimizer:

@@ -15,8 +15,8 @@ from core.models.step_rules import StepRule
 from core.schema.tables import USER
 from core.train.step_batches import Vectors, asked_in, asked_when, window
 
-TUNING_USERS = 1_000  # of the validation window, at most
-SMOOTHINGS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+TUNING_USERS, RULE_USERS = 1_000, 400  # of the validation window, at most: for the model, for the rules
+SMOOTHINGS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
 LOG_LIKELIHOOD, HITS = "log_likelihood", (1, 3)
 SCORES = [LOG_LIKELIHOOD, *(f"hit@{k}" for k in HITS)]
 BEAM = 20  # beginnings that are followed
@@ -87,11 +87,11 @@ def _joined(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
     return pd.concat(parts or [empty]).rename_axis(USER).sort_index()
 
 
-def tuning_users(steps: Steps, rng: np.random.Generator) -> np.ndarray:
-    """Users with training and validation steps, at most TUNING_USERS, drawn by `rng`, sorted."""
+def tuning_users(steps: Steps, rng: np.random.Generator, *, most: int = TUNING_USERS) -> np.ndarray:
+    """Users with training and validation steps, at most `most`, drawn by `rng`, sorted."""
     trained = steps.ends(TRAIN)
     there = np.flatnonzero((steps.ends(VALIDATION) > trained) & (trained > steps.offsets[:-1]))
-    return np.sort(rng.permutation(there)[:TUNING_USERS])
+    return np.sort(rng.permutation(there)[:most])
 
 
 def step_shares(steps: Steps) -> Tensor:
@@ -114,7 +114,7 @@ def step_transitions(steps: Steps) -> Tensor:
 
 def step_rules(steps: Steps, *, seed: int) -> dict[str, StepRule]:
     """The rules to beat; how much each is smoothed is what validation likes best."""
-    users = tuning_users(steps, np.random.default_rng(seed))
+    users = tuning_users(steps, np.random.default_rng(seed), most=RULE_USERS)
     popular = StepRule(step_shares(steps), math.inf)
     chain = replace(popular, transitions=step_transitions(steps))
     return {

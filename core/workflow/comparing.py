@@ -15,7 +15,9 @@ from core.workflow.runs import run_table
 BASELINE_TITLES = {
     "popularity": "What everybody buys most",
     "p_topfreq": "The customer's own most frequent",
+    "tifu_knn": "Own and similar customers' favourites of late (TIFU-KNN)",
     "item_knn": "Bought by similar customers (item-kNN)",
+    "ease": "What the rest of the history predicts (EASE)",
 }
 THIS_RUN = "This run"
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.dataset import table
-from core.data.order_context import context_of
+from core.data.order_context import attributes_telling, context_of
 from core.data.service import OUTCOMES, Rows, rows_of
 from core.data.splits import TEST, TRAIN, VALIDATION
 from core.errors import CorruptArtefact, TrainingError
@@ -48,7 +48,7 @@ class _Shop:
     """What the models of all outcomes share.
 
     Attributes:
-        began: int64 (U,), seconds of each user's first event. hidden: user attributes that no model may see.
+        began: int64 (U,), seconds of each user's first event. hidden: user attributes that no model may see: protected ones and what tells them.
         protected: user attributes whose groups intervals hold for.
     """
 
@@ -85,12 +85,13 @@ def service_chapter(
         return None
     events = table(workspace, dataset, "events")
     found = _rows(tables, events, dataset, settings)
+    users = table(workspace, dataset, "users")
     shop = _Shop(
-        users=table(workspace, dataset, "users"),
+        users=users,
         items=table(workspace, dataset, "items"),
         began=_first_events(events, dataset.counts["users"]),
         protected=dataset.protected,
-        hidden=() if settings.protected_inputs else tuple(dataset.protected),
+        hidden=() if settings.protected_inputs else tuple(attributes_telling(users, dataset.protected)),
     )
     ends = np.linspace(0, 1, len(found) + 1)
     parts = [part_of(progress, start, end) for start, end in pairwise(ends)]

@@ -32,14 +32,14 @@ def notes(
     """Plain sentences for the model card.
 
     Args:
-        report, groups: on the test rows. without: protected attributes that the model may not see.
+        report, groups: on the test rows. without: attributes that the model may not see.
         without_history: share of the test rows whose user had no history.
     """
     outcome = rows.outcome
     told = [
-        f"Predicts {outcome.title} {outcome.moment}, from {trained.training_rows:,} training rows; the {COVERAGE:.0%} "
-        f"intervals are calibrated on {trained.calibration_rows:,} validation rows of other users than those that "
-        "decided when to stop.",
+        f"Predicts {outcome.title} {outcome.moment}, from {trained.training_rows:,} rows of the training and half of "
+        f"the validation users; the {COVERAGE:.0%} intervals are calibrated on the other half, "
+        f"{trained.calibration_rows:,} rows.",
         _ways(trained),
         *(_against(report, error, outcome.unit) for error in ERRORS),
     ]

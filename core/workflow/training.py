@@ -1,77 +1,27 @@
 """From a prepared dataset to a run: fit, candidates for everyone, accuracy per user beside the baselines."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
+from torch import Tensor
 
-from core.data.dataset import load, table
-from core.data.inputs import ModelInputs, Positives, model_inputs, positives
-from core.data.support import TIMING
+from core.data.dataset import load
+from core.errors import TrainingError
 from core.models.baselines import BASELINES, baseline_candidates
 from core.progress import Progress, part_of, quiet
 from core.recommend.candidates import candidates
 from core.recommend.lists import accuracy
 from core.schema.documents import RUNS, Artefact, Dataset, Run, now
 from core.schema.settings import TrainSettings
-from core.schema.tables import BASKET, EVENT, ITEM, RATING, SATISFACTION, SPLIT, TIMESTAMP, USER
+from core.schema.tables import USER
 from core.store.workspace import Workspace
 from core.train.fit import TrainedModel, fit
 from core.train.weights import save
+from core.workflow.chapter import Chapter
+from core.workflow.further import further_models, recommender_report
+from core.workflow.questions import HISTORY_BEFORE, Question, questions
 
 KS = (5, 10, 20, 50)
-HISTORY_BEFORE = {"validation": "train", "test": "validation"}  # what a list for each split may know
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a recommender is asked on one split: histories up to its start, and what was bought in it."""
-
-    inputs: ModelInputs
-    positives: Positives
-
-
-def questions(workspace: Workspace, dataset: Dataset, settings: TrainSettings) -> dict[str, Question]:
-    """The validation and the test question of a dataset; history always ends where the split begins."""
-    inputs_until = inputs_of(workspace, dataset, settings)
-    events = table(workspace, dataset, "events", [USER, ITEM, EVENT, SPLIT])
-    asked = {}
-    for split, until in HISTORY_BEFORE.items():
-        inputs = inputs_until(until=until)
-        asked[split] = Question(inputs, positives(events, inputs.n_items, inputs.n_users, split))
-    return asked
-
-
-def inputs_of(workspace: Workspace, dataset: Dataset, settings: TrainSettings) -> Callable[..., ModelInputs]:
-    """What a model may know of a dataset `until` the end of each split."""
-    events = table(workspace, dataset, "events", [USER, ITEM, BASKET, TIMESTAMP, EVENT, SPLIT])
-    return partial(
-        model_inputs,
-        events,
-        table(workspace, dataset, "items"),
-        n_users=dataset.counts["users"],
-        users=_visible_users(workspace, dataset, settings),
-        ratings=_ratings(workspace, dataset),
-        timed=TIMING not in dataset.missing,
-    )
-
-
-def _visible_users(workspace: Workspace, dataset: Dataset, settings: TrainSettings) -> pd.DataFrame:
-    """The user table without protected attributes, unless the settings let the model see them."""
-    users = table(workspace, dataset, "users")
-    return users if settings.protected_inputs else users.drop(columns=dataset.protected)
-
-
-def _ratings(workspace: Workspace, dataset: Dataset) -> pd.DataFrame | None:
-    """`user`, `item`, `timestamp`, `rating`: reviews, else satisfaction with an item's service."""
-    for name, value in (("reviews", RATING), ("service", SATISFACTION)):
-        if name in dataset.tables:
-            rows = table(workspace, dataset, name)
-            if {ITEM, value} <= set(rows):
-                return rows[[USER, ITEM, TIMESTAMP, value]].rename(columns={value: RATING})
-    return None
 
 
 def train(
@@ -91,7 +41,7 @@ def train(
         scratch: folder for checkpoints; a call that finds one there goes on from it.
 
     Raises:
-        NotFound: no such dataset. TrainingError: training diverged. Cancelled: `progress` said so.
+        NotFound: no such dataset. TrainingError: training diverged, or nothing to learn from. Cancelled: `progress` said so.
     """
     dataset = load(workspace, dataset_id)
     progress("Reading", 0.0, dataset.name)
@@ -100,19 +50,38 @@ def train(
         asked["validation"].inputs,
         asked["validation"].positives,
         settings,
-        progress=part_of(progress, 0.02, 0.8),
+        progress=part_of(progress, 0.02, 0.6),
         scratch=scratch,
     )
+    tables = _answers(trained, asked, part_of(progress, 0.6, 0.66))
+    tables["baselines_test"] = _baselines(asked["test"], part_of(progress, 0.66, 0.74))
+    further = further_models(workspace, dataset, trained, part_of(progress, 0.74, 0.99))
+    if not trained.history and not further.reports:
+        raise TrainingError(
+            "Nothing to learn from: no user has two baskets at different times before the split, and there are no "
+            "reviews or orders to learn service quality from."
+        )
     artefacts = {"weights": save(workspace.artefacts, run_id, trained)}
-    tables = _answers(trained, asked, part_of(progress, 0.8, 0.92))
-    progress("Comparing with baselines", 0.92, "")
-    tables["baselines_test"] = _baselines(asked["test"], part_of(progress, 0.92, 0.99))
-    for table_name, frame in tables.items():
-        path = f"runs/{run_id}/{table_name}.parquet"
-        artefacts[table_name] = workspace.artefacts.write_table(path, frame)
-    run = _described(dataset, trained, tables, id=run_id, name=name, artefacts=artefacts)
+    artefacts |= _written(workspace, run_id, tables | further.tables, further.tensors)
+    run = _described(dataset, trained, tables, further, id=run_id, name=name, artefacts=artefacts)
     workspace.documents.put(RUNS, run.dump())
     return run
+
+
+def _written(
+    workspace: Workspace,
+    run_id: str,
+    tables: dict[str, pd.DataFrame],
+    tensors: dict[str, tuple[dict[str, Tensor], str]],
+) -> dict[str, Artefact]:
+    """Everything under `runs/<run_id>/`; a name stands for one artefact."""
+    if twice := tables.keys() & tensors.keys():
+        raise ValueError(f"named both as a table and as tensors: {', '.join(sorted(twice))}")
+    write, folder = workspace.artefacts, f"runs/{run_id}"
+    artefacts = {name: write.write_table(f"{folder}/{name}.parquet", frame) for name, frame in tables.items()}
+    for name, (weights, described) in tensors.items():
+        artefacts[name] = write.write_tensors(f"{folder}/{name}.safetensors", weights, {"model": described})
+    return artefacts
 
 
 def _answers(
@@ -148,6 +117,7 @@ def _described(
     dataset: Dataset,
     trained: TrainedModel,
     tables: dict[str, pd.DataFrame],
+    further: Chapter,
     *,
     id: str,
     name: str,
@@ -157,7 +127,7 @@ def _described(
     return Run(
         _id=id,
         dataset=dataset.id,
-        name=name or f"{dataset.name}, {trained.settings.epochs} epochs",
+        name=name or f"{dataset.name}, {len(trained.history)} epochs",
         settings=trained.settings.model_dump(mode="json"),
         created_at=now(),
         device=trained.device,
@@ -167,5 +137,6 @@ def _described(
         history=trained.history,
         metrics={split: _means(tables[f"per_user_{split}"]) for split in HISTORY_BEFORE},
         baselines={"test": {str(rule): _means(rows.drop(columns="baseline")) for rule, rows in baselines}},
+        reports={"recommender": recommender_report(trained)} | further.reports,
         artefacts=artefacts,
     )

@@ -72,14 +72,14 @@ def trained_run(folder) -> tuple[str, str]:
     return prepared["dataset"], trained["run"]
 
 
-def test_evaluate_gives_intervals_and_the_three_baselines(folder, trained_run, capsys):
+def test_evaluate_gives_intervals_and_every_baseline(folder, trained_run, capsys):
     answer = run_json(folder, capsys, "evaluate", trained_run[1], "--baselines")
     assert answer["run"] == trained_run[1]
     assert answer["split"] == "test"
     assert {"ndcg@10", "recall@10", "mrr@10", "coverage@10"} <= set(answer["metrics"])
     for interval in answer["metrics"].values():
         assert 0 <= interval["low"] <= interval["value"] <= interval["high"] <= 1
-    assert set(answer["baselines"]) == {"popularity", "p_topfreq", "item_knn"}
+    assert set(answer["baselines"]) == {"popularity", "p_topfreq", "tifu_knn", "item_knn", "ease"}
     assert answer["baselines"]["p_topfreq"]["ndcg@10"] > answer["baselines"]["popularity"]["ndcg@10"] > 0
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 
 from core.data.columns import refusal, to_identifier, to_number
-from core.data.encoding import sniff_encoding
-from core.data.files import read_columns
+from core.data.encoding import read_text
+from core.data.files import check_tables, read_columns
 from core.data.sources.folder import checked, found, lacks, listed
 from core.data.sources.sequences import ONLY_AN_ORDER, times_in_order
 from core.errors import TableError
@@ -51,11 +51,12 @@ def read(path: Path | None, settings: DatasetSettings, progress: Progress) -> Ta
     there = _found(path)
     progress("Reading", 0.0, there[INTERACTIONS].name)
     events = _events(there[INTERACTIONS])
-    if ATTRIBUTES not in there:
-        return Tables(events)
-    progress("Reading", 0.7, there[ATTRIBUTES].name)
-    events.attrs["notes"] = [ATTRIBUTE_NOTE]
-    return Tables(events, items=_items(_attributes(there[ATTRIBUTES])))
+    items = None
+    if ATTRIBUTES in there:
+        progress("Reading", 0.7, there[ATTRIBUTES].name)
+        events.attrs["notes"] = [ATTRIBUTE_NOTE]
+        items = _items(_attributes(there[ATTRIBUTES]))
+    return check_tables(Tables(events, items=items), path.resolve().name)
 
 
 def _found(path: Path | None) -> dict[str, Path]:
@@ -89,7 +90,7 @@ def _events(file: Path) -> pd.DataFrame:
 
 def _read_sequences(file: Path) -> pd.DataFrame:
     """`user_id`, `item_id`, `position` of lines `user item item ...`."""
-    lines = [line.split() for line in file.read_text(sniff_encoding(file)).splitlines()]
+    lines = [line.split() for line in read_text(file).splitlines()]
     if not any(lines):
         raise TableError("is empty", source=file.name)
     short = [row for row, words in enumerate(lines, 1) if len(words) == 1]
@@ -109,7 +110,7 @@ def _attributes(file: Path) -> pd.DataFrame:
         pairs = read_columns(file, {ITEM_ID: to_identifier, ATTRIBUTE: to_identifier})
         return pairs.drop_duplicates(ignore_index=True)
     try:
-        by_item = json.loads(file.read_text(sniff_encoding(file)))
+        by_item = json.loads(read_text(file))
         pairs = [(str(item), str(code)) for item, codes in by_item.items() for code in codes]
     except (ValueError, AttributeError, TypeError, RecursionError):
         raise TableError("is no JSON object of lists of attributes by item", source=file.name) from None

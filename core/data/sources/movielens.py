@@ -14,8 +14,8 @@ import numpy as np
 import pandas as pd
 
 from core.data.columns import to_identifier, to_number, to_text, to_time
-from core.data.encoding import sniff_encoding
-from core.data.files import Converter, convert_columns, read_columns
+from core.data.encoding import read_text
+from core.data.files import Converter, check_tables, convert_columns, read_columns
 from core.data.sources.folder import found, lacks
 from core.data.sources.sequences import ONLY_AN_ORDER, times_in_order
 from core.errors import TableError
@@ -139,7 +139,7 @@ def read(path: Path | None, settings: DatasetSettings, progress: Progress) -> Ta
         events = _timed_events(reviews)
     users = _users(tables[USERS]) if USERS in tables else None
     items = _items(tables[MOVIES]) if MOVIES in tables else None
-    return Tables(events, users=users, items=items, reviews=reviews)
+    return check_tables(Tables(events, users=users, items=items, reviews=reviews), path.resolve().name)
 
 
 def _found(path: Path | None) -> dict[str, Path]:
@@ -161,10 +161,10 @@ def _read(file: Path, table: str) -> pd.DataFrame:
 
 def _read_dat(file: Path, names: list[str]) -> pd.DataFrame:
     """Lines of fields parted by `::`, all as text."""
-    text = file.read_text(sniff_encoding(file)).replace("::", "\x1f")
+    text = read_text(file).replace("\r\n", "\n").rstrip("\n").replace("::", "\x1f")
     if not text.strip():
         raise TableError("is empty", source=file.name)
-    rows = pd.Series(text.splitlines())
+    rows = pd.Series(text.split("\n"))
     ragged = rows.str.count("\x1f") != len(names) - 1
     if ragged.any():
         problem = f"has lines without exactly {len(names)} fields parted by '::'"

@@ -11,7 +11,7 @@ import pandas as pd
 from pandas.api.typing import SeriesGroupBy
 
 from core.data.columns import to_flag, to_identifier, to_number, to_text, to_time
-from core.data.files import Converter, read_columns
+from core.data.files import Converter, check_tables, read_columns
 from core.data.sources.folder import found, lacks
 from core.progress import Progress
 from core.schema.settings import DatasetSettings
@@ -152,13 +152,14 @@ def read(path: Path | None, settings: DatasetSettings, progress: Progress) -> Ta
     reviews = _reviews(raw["reviews"], orders)
     events = _events(lines, orders)
     events.attrs.update(missing=MISSING, notes=[SAMPLED] if IN_RANDOM_20K in orders else [])
-    return Tables(
+    tables = Tables(
         events,
         users=_users(orders),
         items=_items(raw),
         service=_service(orders, lines, raw["payments"], reviews),
         reviews=_product_reviews(orders, lines, reviews),
     )
+    return check_tables(tables, path.resolve().name)
 
 
 def _found(path: Path | None) -> dict[str, Path]:

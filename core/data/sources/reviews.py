@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.columns import to_flag, to_identifier, to_number, to_text
-from core.data.files import Converter, read_columns
+from core.data.files import Converter, check_tables, read_columns
 from core.data.sources.folder import checked, found, lacks, listed
 from core.data.sources.sequences import LAST_DAY
 from core.errors import TableError
@@ -92,7 +92,8 @@ def read(path: Path | None, settings: DatasetSettings, progress: Progress) -> Ta
     events[TIMESTAMP] = pd.Series(LAST_DAY, events.index, dtype="datetime64[us]")
     events.attrs["missing"] = MISSING
     users = pd.DataFrame({USER_ID: reviewers, "age": _age_bands(lines[AGE])})
-    return Tables(events, users=users, items=_items(lines), reviews=_reviews(events, lines))
+    tables = Tables(events, users=users, items=_items(lines), reviews=_reviews(events, lines))
+    return check_tables(tables, path.resolve().name)
 
 
 def _age_bands(years: pd.Series) -> pd.Series:

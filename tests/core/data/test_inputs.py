@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.data.inputs import model_inputs, positives, recency_frequency
+from core.data.inputs import model_inputs, positives
 from core.schema.tables import UNKNOWN
 
 N_USERS = 6
@@ -97,31 +97,6 @@ def test_positives_are_the_distinct_purchased_catalogue_items(rows, split):
     assert answers.offsets[-1] == len(answers.items)
 
 
-@given(rows=ROWS)
-def test_recency_and_frequency_agree_with_a_groupby(rows):
-    inputs = model_inputs(with_time_split(rows), item_table(), n_users=N_USERS, until="validation")
-    history = inputs.history
-    found = recency_frequency(history, inputs.at)
-    slow = pd.DataFrame(
-        {"user": history.users, "item": history.items, "basket": history.baskets, "time": history.times}
-    ).groupby(["user", "item"], as_index=False)
-    slow = slow.agg(
-        count=("time", "size"), baskets=("basket", "nunique"), last=("time", "max"), first=("time", "min")
-    )
-    assert found[["user", "item", "count", "baskets"]].to_numpy().tolist() == (
-        slow[["user", "item", "count", "baskets"]].to_numpy().tolist()
-    )
-    np.testing.assert_allclose(found["days_since_last"], (inputs.at - slow["last"]) / 86_400, rtol=1e-5)
-    np.testing.assert_allclose(found["days_since_first"], (inputs.at - slow["first"]) / 86_400, rtol=1e-5)
-    assert (found["days_since_last"] > 0).all()
-
-
-def test_a_basket_interleaved_with_another_counts_once():
-    rows = [(0, 1, 7, 0, "purchase", 0), (0, 1, 8, 1, "purchase", 0), (0, 1, 7, 2, "purchase", 0)]
-    inputs = model_inputs(shop(rows), item_table(), n_users=1, until="train")
-    assert recency_frequency(inputs.history, inputs.at)[["count", "baskets"]].to_numpy().tolist() == [[3, 2]]
-
-
 def test_the_moment_is_the_first_later_event_or_just_after_overlapping_histories():
     temporal = [(0, 1, 0, 0, "purchase", 0), (0, 1, 1, 9, "purchase", 1), (1, 1, 2, 8, "purchase", 1)]
     overlapping = [(0, 1, 0, 20, "purchase", 0), (1, 1, 1, 9, "purchase", 1)]
@@ -150,6 +125,31 @@ def test_data_with_views_alone_take_every_event_as_an_answer():
     answers = positives(shop([(0, 1, 0, 0, "view", 2), (0, 5, 0, 0, "view", 2)]), 4, 2, "test")
     assert answers.offsets.tolist() == [0, 1, 1]
     assert answers.items.tolist() == [1]
+
+
+def rated(*rows) -> pd.DataFrame:
+    """Ratings (user, item, hour, rating)."""
+    table = pd.DataFrame(rows, columns=["user", "item", "timestamp", "rating"])
+    return table.assign(timestamp=START + pd.to_timedelta(table["timestamp"], unit="h"))
+
+
+def test_ratings_are_those_of_the_catalogue_given_before_the_split_and_before_the_users_own_held_out_events():
+    events = shop([(0, 1, 0, 0, "purchase", 0), (0, 1, 1, 9, "purchase", 1), (1, 1, 2, 5, "purchase", 1)])
+    given_ = rated(
+        (0, 1, 2, 5.0), (0, 2, 5, 4.0), (1, 0, 4, 3.0), (1, 0, 5, 2.0), (0, 5, 1, 1.0), (0, 0, 1, np.nan)
+    )
+    inputs = model_inputs(events, item_table(), n_users=2, until="train", ratings=given_)
+    assert inputs.ratings.values.tolist() == [5.0, 3.0]
+    assert inputs.ratings.users.tolist() == [0, 1]
+    assert inputs.ratings.items.tolist() == [1, 0]
+
+
+def test_what_the_model_may_know_of_users_are_the_categories_it_is_given():
+    users = pd.DataFrame(
+        {"user_id": ["a", "b"], "plan": pd.Categorical(["gold", UNKNOWN], ["gold", UNKNOWN])}
+    )
+    inputs = model_inputs(shop([]), item_table(), n_users=2, until="train", users=users)
+    assert {name: codes.tolist() for name, codes in inputs.user_attributes.items()} == {"plan": [1, 0]}
 
 
 def test_events_out_of_user_order_are_refused():

@@ -152,6 +152,22 @@ BAD = [
     ({"ratings.dat": "1::10::5::978300760\n1::::5::978300761\n"}, r"column 'item_id': is blank \(row 2\)"),
     ({"ratings.dat": "1::10::five::978300760\n"}, r"ratings.dat, column 'rating': is no number \(row 1\)"),
     ({"ratings.dat": ""}, "ratings.dat: is empty"),
+    (
+        {"ratings.dat": "1::10::5::978300760\n", "users.dat": "1::F::1::10::1\n" * 2},
+        r"bad, table users, column 'user_id': stands more than once \(row 2\)",
+    ),
+    (
+        {"ratings.dat": "1::10::5::978300760\n", "movies.csv": "movieId,title\n7,a\n7,b\n"},
+        r"bad, table items, column 'item_id': stands more than once \(row 2\)",
+    ),
+    (
+        {"ratings.dat": "1::10::5::3978300760\n"},
+        "column 'timestamp': lies outside of the years|lies in the future",
+    ),
+    (
+        {"ratings.dat": "1::10::5::978300760\n\n2::10::5::978300760\n"},
+        r"without exactly 4 fields .*\(row 2\)",
+    ),
     ({"ratings.dat": "1::10::5::978300760\n", "ratings.csv": "x\n1\n"}, "two files for table ratings"),
     ({"ratings.csv": "userId,movieId,rating\n1,2,3\n"}, "ratings.csv, column 'timestamp': is missing"),
     ({"sequences.csv": "user_id,movie_id\n1,2\n"}, "sequences.csv, column 'position': is missing"),

@@ -235,6 +235,20 @@ LINES = pd.DataFrame({"order_id": ["o1"], "product_id": ["p1"], "seller_id": ["s
             },
             r"olist_sellers_dataset.csv, column 'seller_id': is blank \(row 2\)",
         ),
+        (
+            {
+                "olist_order_reviews_dataset": pd.DataFrame(
+                    {
+                        "order_id": ["o1"],
+                        "review_score": [6],
+                        "review_comment_title": [None],
+                        "review_comment_message": [None],
+                        "review_answer_timestamp": ["2018-02-01"],
+                    }
+                )
+            },
+            "kaggle, table service, column 'satisfaction': is above 5",
+        ),
     ],
 )
 def test_a_bad_table_is_one_clear_line_and_changes_nothing(workspace, tmp_path, changes, message):

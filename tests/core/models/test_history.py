@@ -81,7 +81,11 @@ def test_repeat_features_agree_with_brute_force(inputs):
 
 def same(left, right) -> bool:
     """Whether two batches hold the same numbers."""
-    pairs = [(getattr(left, name), getattr(right, name)) for name in vars(left) if name not in ("repeats", "token_kept")]
+    pairs = [
+        (getattr(left, name), getattr(right, name))
+        for name in vars(left)
+        if name not in ("repeats", "token_kept")
+    ]
     pairs += [(getattr(left.repeats, name), getattr(right.repeats, name)) for name in vars(left.repeats)]
     return all(torch.equal(torch.as_tensor(a), torch.as_tensor(b)) for a, b in pairs)
 

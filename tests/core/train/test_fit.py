@@ -136,10 +136,18 @@ def test_divergence_is_one_clear_error(shop, monkeypatch):
         fit(*shop, QUICK)
 
 
-def test_nothing_to_learn_from_is_one_clear_error():
-    once = inputs_of([(user, 0, DAY, 0) for user in range(5)], n_users=5, n_items=2, at=2 * DAY)
-    with pytest.raises(TrainingError, match="no user has two baskets"):
-        fit(once, later_positives(once), QUICK)
+def test_where_nobody_came_twice_everyone_gets_the_most_popular_items():
+    rows = [(user, user % 3 % 2, DAY, 0) for user in range(5)]  # item 0 thrice, item 1 twice
+    once = inputs_of(rows, n_users=5, n_items=3, at=2 * DAY)
+    trained = fit(
+        once, later_positives(once), QUICK.model_copy(update={"seen_items": "keep", "repeat_term": False})
+    )
+    assert trained.history == []
+    lists = candidates(trained, once, k=3)
+    assert lists["item"].tolist() == [0, 1, 2] * 5
+
+
+def test_an_empty_catalogue_is_one_clear_error():
     empty = inputs_of([], n_users=2, n_items=0, at=0)
     with pytest.raises(TrainingError, match="catalogue is empty"):
         fit(empty, Positives(np.zeros(3, np.int64), np.zeros(0, np.int32)), QUICK)

@@ -1,0 +1,190 @@
+"""Training of the purchase-intent model and of the logistic regressions beside it, all calibrated on validation."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from torch import Tensor
+
+from core.data.behaviour import IntentRows
+from core.errors import TrainingError
+from core.models.intent import IntentModel, IntentShape
+from core.progress import Progress, quiet
+from core.train.step_batches import Vectors
+
+HIDDEN, DROPOUT = 32, 0.1
+EPOCHS, RATE, WEIGHT_DECAY, WARM_UP = 8, 4e-3, 1e-2, 0.2
+STEPS, SMALLEST_BATCH, LARGEST_BATCH = 100, 64, 1024  # per epoch, unless batches would be smaller or larger
+STRENGTHS = (0.01, 0.1, 1.0)  # inverse penalties of the regressions; validation chooses
+PENALTIES = (1e-3, 1e-2, 1e-1)  # of the user term, per row; validation chooses, or leaves the term out
+MOST_WITH_VECTORS = 12_000  # training rows whose user vectors are asked for
+UNPENALISED = 1e6
+
+
+def fit_regression(training: IntentRows, validation: IntentRows, *, features: Sequence[str]) -> IntentModel:
+    """Calibrated logistic regression on some of the features."""
+    model = IntentModel(IntentShape(tuple(features), hidden=0, dropout=0.0))
+    known = _known(model, training)
+    model.mean.copy_(known.mean(dim=0))
+    model.scale.copy_(known.std(dim=0, correction=0).clamp(min=1e-3))
+    x = ((known - model.mean) / model.scale).numpy()
+    best = math.inf
+    kept = model.state_dict()
+    for strength in STRENGTHS:
+        found = LogisticRegression(C=strength, max_iter=500).fit(x, training.bought)
+        with torch.no_grad():
+            model.linear.weight.copy_(torch.from_numpy(found.coef_))
+            model.linear.bias.copy_(torch.from_numpy(found.intercept_))
+        loss = _loss(model, validation)
+        if loss < best:
+            best, kept = loss, {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model.load_state_dict(kept)
+    return calibrate(model, validation)
+
+
+def fit_intent(
+    start: IntentModel,
+    training: IntentRows,
+    validation: IntentRows,
+    *,
+    seed: int,
+    vectors: Vectors | None = None,
+    progress: Progress = quiet,
+) -> IntentModel:
+    """The network from a logistic regression onwards, on the same features; of the epochs, validation chooses.
+
+    User vectors, where given, are added at last and stay only if validation is the better for it.
+
+    Raises:
+        TrainingError: the loss is no longer finite.
+    """
+    torch.manual_seed(seed)
+    model = IntentModel(IntentShape(start.shape.features, HIDDEN, DROPOUT))
+    model.load_state_dict(start.state_dict(), strict=False)
+    _train(model, training, validation, np.random.default_rng(seed), progress)
+    if vectors is not None:
+        model = _with_vectors(model, training, validation, vectors, np.random.default_rng(seed))
+    return calibrate(model, validation, vectors)
+
+
+def _train(
+    model: IntentModel,
+    training: IntentRows,
+    validation: IntentRows,
+    rng: np.random.Generator,
+    progress: Progress,
+) -> None:
+    x, y = _known(model, training), torch.from_numpy(training.bought).float()
+    size = int(np.clip(len(x) // STEPS, SMALLEST_BATCH, LARGEST_BATCH))
+    starts = range(0, len(x), size)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, RATE, total_steps=EPOCHS * len(starts), pct_start=WARM_UP
+    )
+    best, kept = _loss(model, validation), _copy(model)
+    for epoch in range(EPOCHS):
+        progress("Learning intent", epoch / EPOCHS, f"epoch {epoch + 1} of {EPOCHS}")
+        model.train()
+        order = torch.from_numpy(rng.permutation(len(x)))
+        for start in starts:
+            here = order[start : start + size]
+            loss = F.binary_cross_entropy_with_logits(model(x[here]), y[here])
+            optimizer.zero_grad()
+            loss.backward()
+            if not math.isfinite(loss.item()):
+                raise TrainingError("Training of the intent model diverged: the loss is no longer finite.")
+            optimizer.step()
+            schedule.step()
+        value = _loss(model, validation)
+        if value < best:
+            best, kept = value, _copy(model)
+    model.load_state_dict(kept)
+
+
+def _with_vectors(
+    model: IntentModel,
+    training: IntentRows,
+    validation: IntentRows,
+    vectors: Vectors,
+    rng: np.random.Generator,
+) -> IntentModel:
+    """The model with a user term, or as it was where the term does not help on validation."""
+    some = np.sort(rng.permutation(len(training.users))[:MOST_WITH_VECTORS])
+    asked = torch.from_numpy(vectors(training.users[some], training.times[some]))
+    longer = IntentModel(IntentShape(model.shape.features, HIDDEN, DROPOUT, user_width=asked.shape[1]))
+    longer.load_state_dict(model.state_dict(), strict=False)
+    longer.user.standardise(asked)
+    later = torch.from_numpy(vectors(validation.users, validation.times))
+    with torch.no_grad():
+        logits = model.eval()(_known(model, training)[some])
+    happened = torch.from_numpy(training.bought[some]).float()
+    best, kept = _loss(model, validation), None
+    for penalty in PENALTIES:
+        _fit_user_term(longer, asked, logits, happened, penalty)
+        loss = _loss(longer, validation, later)
+        if loss < best:
+            best, kept = loss, _copy(longer)
+    if kept is None:
+        return model
+    longer.load_state_dict(kept)
+    return longer
+
+
+def _fit_user_term(
+    model: IntentModel, vectors: Tensor, logits: Tensor, happened: Tensor, penalty: float
+) -> None:
+    """Ridge logistic regression of what the logits leave over on the vectors, by L-BFGS."""
+    weight = model.user.linear.weight
+    torch.nn.init.zeros_(weight)
+    optimizer = torch.optim.LBFGS([weight], max_iter=50, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss = F.binary_cross_entropy_with_logits(logits + model.user(vectors).squeeze(-1), happened)
+        loss = loss + penalty * weight.square().sum()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)
+
+
+def calibrate(model: IntentModel, validation: IntentRows, vectors: Vectors | None = None) -> IntentModel:
+    """Platt scaling: slope and shift of the logits that fit the validation rows (Platt, 1999)."""
+    logits = _logits(model, validation, vectors_of(model, validation, vectors))
+    scaled = LogisticRegression(C=UNPENALISED).fit(logits.numpy()[:, None], validation.bought)
+    model.slope.fill_(float(scaled.coef_[0, 0]))
+    model.shift.fill_(float(scaled.intercept_[0]))
+    return model.eval()
+
+
+def vectors_of(model: IntentModel, rows: IntentRows, vectors: Vectors | None) -> Tensor | None:
+    """The user vectors of rows, asked for only if the model uses them."""
+    if model.user is None or vectors is None:
+        return None
+    return torch.from_numpy(vectors(rows.users, rows.times))
+
+
+def probabilities(model: IntentModel, rows: IntentRows, vectors: Vectors | None = None) -> np.ndarray:
+    """Calibrated probability that each row's user buys, float64 (N,)."""
+    return model.probabilities(_known(model, rows), vectors_of(model, rows, vectors)).double().numpy()
+
+
+def _known(model: IntentModel, rows: IntentRows) -> Tensor:
+    return torch.from_numpy(rows.features[list(model.shape.features)].to_numpy(np.float32, copy=True))
+
+
+@torch.inference_mode()
+def _logits(model: IntentModel, rows: IntentRows, vectors: Tensor | None = None) -> Tensor:
+    return model.eval()(_known(model, rows), vectors).double()
+
+
+def _loss(model: IntentModel, rows: IntentRows, vectors: Tensor | None = None) -> float:
+    return float(log_loss(rows.bought, _logits(model, rows, vectors).sigmoid().numpy(), labels=[False, True]))
+
+
+def _copy(model: IntentModel) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}

@@ -1,0 +1,151 @@
+"""Training of the step model: over everybody's steps, then with the recommender's user vectors if they help."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from core.data.splits import VALIDATION
+from core.data.steps import Steps
+from core.errors import TrainingError
+from core.models.paths import StepModel, StepShape
+from core.progress import Progress, quiet
+from core.train.step_batches import (
+    MOST_USERS,
+    USERS_AT_ONCE,
+    Asked,
+    Vectors,
+    training_batches,
+    training_users,
+)
+from core.train.step_scores import LOG_LIKELIHOOD, step_scores, step_shares, tuning_users
+
+WIDTH, DROPOUT = 64, 0.2
+EPOCHS, RATE, WEIGHT_DECAY, WARM_UP = 3, 6e-3, 0.01, 0.1
+OWN_RATE = (
+    3.0  # learning rate of how far own counts are trusted, relative to the rest: few weights, many examples
+)
+GRADIENT_NORM = 1.0
+PENALTIES = (1e-4, 1e-3, 1e-2)  # of the user term; validation chooses, or leaves the term out
+WITH_VECTORS, VECTORS_OF_USER = (
+    8_000,
+    4,
+)  # training steps whose user vectors are asked for, in all and of a user
+
+
+def fit_steps(
+    steps: Steps, *, seed: int, vectors: Vectors | None = None, progress: Progress = quiet
+) -> StepModel:
+    """Train on the training steps; of the epochs, validation chooses.
+
+    User vectors, where given, are added at last and stay only if validation is the better for it.
+
+    Raises:
+        TrainingError: nobody has two training steps, or the loss is no longer finite.
+    """
+    users, rng = training_users(steps), np.random.default_rng(seed)
+    if not len(users):
+        raise TrainingError("No user bought on two occasions before the split, so there is no path to learn.")
+    torch.manual_seed(seed)
+    model = StepModel(StepShape(len(steps.names), WIDTH, DROPOUT))
+    model.shares.copy_(step_shares(steps))
+    tuning = tuning_users(steps, rng)
+    batches = -(-min(len(users), MOST_USERS) // USERS_AT_ONCE)
+    optimizer, schedule = _optimizer(model, EPOCHS * batches)
+    best, kept = -math.inf, _copy(model)
+    for epoch in range(EPOCHS):
+        for done, batch in enumerate(training_batches(steps, users, rng)):
+            progress("Learning paths", (epoch + done / batches) / EPOCHS, f"epoch {epoch + 1} of {EPOCHS}")
+            _step(model.train(), optimizer, batch)
+            schedule.step()
+        value = _likelihood(model, steps, tuning) if len(tuning) else float(epoch)
+        if value > best:
+            best, kept = value, _copy(model)
+    model.load_state_dict(kept)
+    if vectors is not None and len(tuning):
+        model = _with_vectors(model, steps, vectors, tuning, rng)
+    return model.eval()
+
+
+def _optimizer(model: StepModel, total: int):
+    own = [model.smoothing, *model.trust.parameters()]
+    rest = [parameter for parameter in model.parameters() if all(parameter is not one for one in own)]
+    optimizer = torch.optim.AdamW([{"params": rest}, {"params": own}], lr=RATE, weight_decay=WEIGHT_DECAY)
+    rates = [RATE, RATE * OWN_RATE]
+    return optimizer, torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, rates, total_steps=total, pct_start=WARM_UP
+    )
+
+
+def _step(model: StepModel, optimizer: torch.optim.Optimizer, batch: Asked) -> None:
+    logs = model.log_probabilities(model.states(batch.contents, batch.known))
+    off = -(batch.answers * logs).sum(dim=1) * batch.weights.flatten()
+    loss = off.sum() / batch.weights.sum()
+    optimizer.zero_grad()
+    loss.backward()
+    norm = torch.nn.utils.clip_grad_norm_(model.parameters(), GRADIENT_NORM)
+    if not (math.isfinite(loss.item()) and math.isfinite(norm.item())):
+        raise TrainingError("Training of the path model diverged: the loss is no longer finite.")
+    optimizer.step()
+
+
+def _likelihood(model: StepModel, steps: Steps, users: np.ndarray, vectors: Vectors | None = None) -> float:
+    return float(step_scores(model, steps, VALIDATION, users=users, vectors=vectors)[LOG_LIKELIHOOD].mean())
+
+
+def _copy(model: StepModel) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
+def _with_vectors(
+    model: StepModel, steps: Steps, vectors: Vectors, tuning: np.ndarray, rng: np.random.Generator
+) -> StepModel:
+    """The model with a user term, or as it was where the term does not help the tuning users."""
+    asked, logits, answers = _sampled(model, steps, vectors, rng)
+    longer = StepModel(StepShape(len(steps.names), WIDTH, DROPOUT, user_width=asked.shape[1]))
+    longer.load_state_dict(model.state_dict(), strict=False)
+    longer.user.standardise(asked)
+    best, kept = _likelihood(model, steps, tuning), None
+    for penalty in PENALTIES:
+        _fit_user_term(longer, asked, logits, answers, penalty)
+        value = _likelihood(longer, steps, tuning, vectors)
+        if value > best:
+            best, kept = value, _copy(longer)
+    if kept is None:
+        return model
+    longer.load_state_dict(kept)
+    return longer
+
+
+@torch.no_grad()  # not inference mode: a gradient is taken through what comes of it
+def _sampled(
+    model: StepModel, steps: Steps, vectors: Vectors, rng: np.random.Generator
+) -> tuple[Tensor, Tensor, Tensor]:
+    """User vectors, the model's logits and the answers of some training steps: (N, V), (N, C), (N, C)."""
+    users = np.sort(rng.permutation(training_users(steps))[: WITH_VECTORS // VECTORS_OF_USER])
+    found = []
+    for batch in training_batches(steps, users, rng):
+        few = replace(batch, places=batch.places[:, :VECTORS_OF_USER], known=batch.known[:, :VECTORS_OF_USER])
+        logits = model.eval()(model.states(few.contents, few.known))
+        found.append((few.vectors(steps, vectors), logits, few.answers))
+    return tuple(torch.cat(part) for part in zip(*found, strict=True))
+
+
+def _fit_user_term(
+    model: StepModel, vectors: Tensor, logits: Tensor, answers: Tensor, penalty: float
+) -> None:
+    """Ridge softmax regression of what the logits leave over on the vectors, by L-BFGS."""
+    weight = model.user.linear.weight
+    torch.nn.init.zeros_(weight)
+    optimizer = torch.optim.LBFGS([weight], max_iter=25, line_search_fn="strong_wolfe")
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        logs = (logits + model.user(vectors)).log_softmax(dim=1)
+        loss = penalty * weight.square().sum() - (answers * logs).sum(dim=1).mean()
+        loss.backward()
+        return loss
+
+    optimizer.step(closure)

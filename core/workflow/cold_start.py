@@ -1,0 +1,128 @@
+"""How well products are recommended that nobody has bought yet: some are held out of training altogether."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from core.data.dataset import load
+from core.data.inputs import ModelInputs, Positives, without_items
+from core.errors import SettingsError
+from core.fairness.audit import mean_intervals
+from core.metrics import per_user_metrics
+from core.models.history import index_history
+from core.models.scoring import rank
+from core.progress import Progress, part_of, quiet
+from core.schema.documents import Measured, ModelReport
+from core.schema.settings import Statistics, TrainSettings
+from core.store.workspace import Workspace
+from core.train.fit import TrainedModel, fit
+from core.workflow.questions import questions
+
+HELD_OUT = 0.1  # of the catalogue
+K = 10
+METRIC = f"recall@{K}"
+
+
+def cold_start(
+    workspace: Workspace, dataset_id: str, settings: TrainSettings, *, progress: Progress = quiet
+) -> ModelReport:
+    """Recall@10 among products held out of training, for the test users who bought one of them.
+
+    A tenth of the catalogue, drawn with the seed, is taken out of every history: the model knows of these products
+    what describes them and nothing else. Each user's list ranks the held-out products against each other. Beside
+    it: chance; the popularity of each product's categories (mean purchases of the other products that share them,
+    which a shop knows on the first day); and the product's own popularity, which nobody knows on the first day.
+
+    Raises:
+        NotFound: no such dataset. SettingsError: nobody bought any of the held-out products in the test window.
+    """
+    dataset = load(workspace, dataset_id)
+    asked = questions(workspace, dataset, settings)
+    inputs, wanted = asked["test"].inputs, asked["test"].positives
+    held = _held_out(inputs.n_items, settings.seed)
+    answers = only_items(wanted, held)
+    users = np.flatnonzero(np.diff(answers.offsets))
+    if not len(users):
+        raise SettingsError("Nobody bought any of the held-out products in the test window.")
+    tuning = asked["validation"]
+    trained = fit(
+        without_items(tuning.inputs, held),
+        only_items(tuning.positives, ~held),
+        settings,
+        progress=part_of(progress, 0.0, 0.95),
+    )
+    lists = {
+        "model": _model_lists(trained, without_items(inputs, held), users, held),
+        "category popularity": _by_score(_category_popularity(inputs, held), held, users),
+        "own popularity, which a new product does not have": _by_score(_counts(inputs), held, users),
+    }
+    found = {name: _measured(ranked, answers, users) for name, ranked in lists.items()}
+    chance = Measured(value=min(1.0, K / int(held.sum())), n=len(users))
+    baselines = {"chance": {METRIC: chance}} | {
+        name: {METRIC: value} for name, value in found.items() if name != "model"
+    }
+    note = f"{int(held.sum()):,} of {inputs.n_items:,} products were held out of training and ranked against each other."
+    return ModelReport(metrics={METRIC: found["model"]}, baselines=baselines, notes=[note])
+
+
+def only_items(positives: Positives, wanted: np.ndarray) -> Positives:
+    """Only the answers that are wanted, bool (n_items,)."""
+    kept = wanted[positives.items]
+    before = np.append(0, np.cumsum(kept))
+    return Positives(before[positives.offsets], positives.items[kept])
+
+
+def _held_out(n_items: int, seed: int) -> np.ndarray:
+    held = np.zeros(n_items, bool)
+    count = max(1, round(HELD_OUT * n_items))
+    held[np.random.default_rng([seed, n_items]).permutation(n_items)[:count]] = True
+    return held
+
+
+def _model_lists(
+    trained: TrainedModel, inputs: ModelInputs, users: np.ndarray, held: np.ndarray
+) -> np.ndarray:
+    """Held-out items in the model's order, int32 (n_users, K)."""
+    history = index_history(inputs)
+    ranked = np.full((inputs.n_users, K), -1, np.int32)
+    task = replace(trained.task, exclude_seen=False)  # nobody has seen any of them
+    for here, items, scores in rank(
+        trained.model, history, users, task=task, k=K, device=torch.device(trained.device), among=held
+    ):
+        ranked[here, : items.shape[1]] = np.where(np.isfinite(scores), items, -1)
+    return ranked
+
+
+def _counts(inputs: ModelInputs) -> np.ndarray:
+    return np.bincount(inputs.history.items, minlength=inputs.n_items).astype(float)
+
+
+def _category_popularity(inputs: ModelInputs, held: np.ndarray) -> np.ndarray:
+    """Mean over an item's attributes of the mean purchases of known items that share the attribute, (n_items,)."""
+    counts, known = _counts(inputs), ~held
+    means = [np.zeros(inputs.n_items)]
+    for codes in inputs.content.attributes.values():
+        total = np.bincount(codes[known], weights=counts[known], minlength=codes.max() + 1)
+        number = np.bincount(codes[known], minlength=codes.max() + 1)
+        means.append((total / np.maximum(number, 1))[codes])
+    return np.mean(means, axis=0)
+
+
+def _by_score(score: np.ndarray, held: np.ndarray, users: np.ndarray) -> np.ndarray:
+    """The same list for everybody, (n_users, K): held-out items by a score."""
+    items = np.flatnonzero(held)
+    best = items[np.argsort(-score[items], kind="stable")][:K]
+    ranked = np.full((users.max() + 1, K), -1, np.int32)
+    ranked[:, : len(best)] = best
+    return ranked
+
+
+def _measured(ranked: np.ndarray, answers: Positives, users: np.ndarray) -> Measured:
+    padded = np.full((len(answers.offsets) - 1, K), -1, np.int32)
+    padded[: len(ranked)] = ranked
+    values = per_user_metrics(padded, answers.offsets, answers.items, (K,)).loc[users, METRIC].to_numpy(float)
+    interval = mean_intervals(values[:, None], Statistics()).within(0, 1)
+    low, high = float(interval.low[0, 0]), float(interval.high[0, 0])
+    ends = {} if np.isnan(low) else {"low": low, "high": high}
+    return Measured(value=float(values.mean()), n=len(users), **ends)

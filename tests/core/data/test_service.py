@@ -1,0 +1,138 @@
+"""Orders and reviews: which outcome, known when, of which split, weighing how much."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.data.service import (
+    LARGEST_WEIGHT,
+    NEVER,
+    OUTCOMES,
+    UNUSED,
+    representative_weights,
+    rows_of,
+    split_starts,
+    waiting_weights,
+)
+from tests.core.data.made_orders import DAY, START, made_orders
+
+OUTCOME = {outcome.name: outcome for outcome in OUTCOMES}
+
+
+def rows(name: str, shop, **changes):
+    tables = shop.tables | changes
+    return rows_of(OUTCOME[name], tables, shop.events, temporal=True)
+
+
+@pytest.fixture(scope="module")
+def shop():
+    return made_orders(800)
+
+
+def test_outcomes_are_what_the_columns_say(shop):
+    delay, days = rows("delivery_delay", shop), rows("delivery_days", shop)
+    taken = (shop.service["delivered_at"] - shop.service["timestamp"]) / DAY
+    np.testing.assert_allclose(days.observed, taken, atol=1e-4)
+    np.testing.assert_allclose(delay.observed, taken - 9, atol=1e-4)
+
+
+def test_an_order_decided_after_its_split_ended_is_not_used(shop):
+    found = rows("delivery_days", shop)
+    starts = split_starts(shop.events, found.users, temporal=True)
+    train, validation = found.split == 0, found.split == 1
+    assert (found.known[train] < starts[train, 0]).all()
+    assert (found.known[validation] < starts[validation, 1]).all()
+    before_but_late = (found.times < starts[:, 0]) & (found.known >= starts[:, 0])
+    assert before_but_late.sum() > 5
+    assert (found.split[before_but_late] == UNUSED).all()
+
+
+def test_satisfaction_is_known_when_reviewed_and_not_when_delivered(shop):
+    reviewed = rows("satisfaction_at_order", shop)
+    np.testing.assert_array_equal(
+        reviewed.known, shop.service["reviewed_at"].to_numpy("datetime64[s]").astype(np.int64)
+    )
+    without = shop.service.drop(columns="reviewed_at")
+    delivered = rows("satisfaction_at_order", shop, service=without)
+    np.testing.assert_array_equal(
+        delivered.known, without["delivered_at"].to_numpy("datetime64[s]").astype(np.int64)
+    )
+
+
+def test_at_the_order_nothing_of_the_delivery_is_in_the_frame(shop):
+    frame = rows("satisfaction_at_order", shop).frame
+    assert not {"arrived", "days late so far", "days taken so far"} & set(frame)
+
+
+def test_at_the_review_lateness_counts_up_to_that_moment_only():
+    shop = made_orders(50)
+    service = shop.service.assign(
+        reviewed_at=shop.service["timestamp"] + 10 * DAY, delivered_at=shop.service["timestamp"] + 40 * DAY
+    )
+    service.loc[:9, "delivered_at"] = pd.NaT
+    service.loc[10:19, "delivered_at"] = service.loc[10:19, "timestamp"] + 4 * DAY
+    frame = rows("satisfaction_at_review", shop, service=service).frame
+    assert frame["arrived"].tolist() == [0.0] * 10 + [1.0] * 10 + [0.0] * 30
+    np.testing.assert_allclose(frame["days taken so far"], [10.0] * 10 + [4.0] * 10 + [10.0] * 30)
+    np.testing.assert_allclose(frame["days late so far"], [1.0] * 10 + [-5.0] * 10 + [1.0] * 30)
+
+
+def test_orders_of_several_lines_are_one_row_with_all_their_freight(shop):
+    twice = pd.concat([shop.service, shop.service.head(5)], ignore_index=True)
+    found = rows("delivery_days", shop, service=twice)
+    assert len(found) == len(shop.service)
+    first = found.frame.set_index("order_id").loc["o0"]
+    assert first["freight"] == pytest.approx(2 * shop.service["freight"][0])
+
+
+def test_each_user_has_own_split_moments_when_windows_are_not_of_the_calendar():
+    events = pd.DataFrame(
+        {
+            "user": [0, 0, 0, 1, 2],
+            "timestamp": START + DAY * np.array([0, 1, 2, 0, 0]),
+            "split": np.array([0, 1, 2, 0, 2], np.int8),
+        }
+    )
+    moment = [int(time.timestamp()) for time in (START, START + DAY, START + 2 * DAY)]
+    starts = split_starts(events, np.array([0, 1, 2]), temporal=False)
+    assert starts.tolist() == [[moment[1], moment[2]], [NEVER, NEVER], [moment[0], moment[0]]]
+
+
+def test_ratings_are_read_where_there_are_reviews_and_split_by_user():
+    reviews = pd.DataFrame({"user": [0, 1], "item": [3, 4], "timestamp": START, "rating": [5.0, 2.0]})
+    events = reviews[["user", "item", "timestamp"]].assign(split=np.array([0, 2], np.int8))
+    found = rows_of(OUTCOME["rating"], {"reviews": reviews}, events, temporal=False)
+    assert found.observed.tolist() == [5.0, 2.0]
+    assert found.split.tolist() == [0, 2]
+
+
+def test_no_rows_where_no_order_has_the_outcome(shop):
+    assert rows("satisfaction_at_order", shop, service=shop.service.drop(columns="satisfaction")) is None
+    assert rows_of(OUTCOME["rating"], shop.tables, shop.events, temporal=True) is None
+
+
+def test_waiting_weights_restore_the_share_of_slow_outcomes():
+    random = np.random.default_rng(0)
+    times = random.integers(0, 1000, 40_000)
+    waits = random.choice([10, 700], len(times))
+    known, ends = times + waits, np.full(len(times), 1000)
+    weights = waiting_weights(times, known, ends, np.zeros(len(times), np.int8))
+    usable = known < ends
+    slow = waits[usable] == 700
+    assert slow.mean() < 0.25
+    assert np.average(slow, weights=weights[usable]) == pytest.approx(0.5, abs=0.02)
+    assert weights.max() <= LARGEST_WEIGHT
+
+
+def test_weighted_rows_look_like_the_random_ones(shop):
+    random = np.random.default_rng(3)
+    fair = random.random(len(shop.service)) < 0.5
+    bad = shop.service["satisfaction"] <= 2
+    kept = fair | bad  # the other rows are there for being bad
+    service = shop.service[kept].assign(in_random_5k=fair[kept])
+    found = rows("satisfaction_at_order", shop, service=service)
+    train = found.split == 0
+    weights = representative_weights(found, train)
+    plain = found.observed[train & found.unbiased]
+    assert found.observed[train].mean() < plain.mean() - 0.1
+    assert np.average(found.observed[train], weights=weights[train]) == pytest.approx(plain.mean(), abs=0.1)
