@@ -17,7 +17,14 @@ import yaml
 
 from core.errors import EvenhandError, InputError, SettingsError
 from core.schema.documents import new_id
-from core.schema.settings import AuditSettings, DatasetSettings, TrainSettings, parse_by, settings_from
+from core.schema.settings import (
+    AuditSettings,
+    DatasetSettings,
+    SearchSettings,
+    TrainSettings,
+    parse_by,
+    settings_from,
+)
 from core.store.workspace import Workspace
 
 BACKGROUND = 5  # niceness of workers: pages come first
@@ -86,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_work(command: Command) -> None:
-    """The commands that make something: prepare, train, worker."""
+    """The commands that make something: prepare, train, search, worker."""
     sub = command("prepare", _prepare, "read, clean and split a source")
     sub.add_argument(
         "source", help="complete_journey (built in), tables (your own), movielens, beauty, reviews or olist"
@@ -98,6 +105,11 @@ def _add_work(command: Command) -> None:
     sub.add_argument("dataset")
     sub.add_argument("--name", default="", help="what to call the run")
     sub.add_argument("--device", choices=["auto", "cpu", "cuda"])
+    _settings_options(sub)
+    sub = command("search", _search, "look for better training settings; goes on where it stood")
+    sub.add_argument("dataset")
+    sub.add_argument("--trials", type=int, help="settings to try; default: 12")
+    sub.add_argument("--minutes", type=int, help="stop after this many minutes of training")
     _settings_options(sub)
     sub = command("worker", _worker, "work on queued jobs")
     sub.add_argument("--idle-seconds", type=float, default=10.0, help="end after this long without work")
@@ -220,6 +232,28 @@ def _train(workspace: Workspace, options: argparse.Namespace) -> Answer:
     )
     answer = {"run": run.id, "device": run.device, "seconds": run.seconds}
     return answer, f"run {run.id} on {run.device} ({run.device_reason}) in {run.seconds:.0f} s"
+
+
+def _search(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    from core.workflow.search import search
+
+    budget = {"trials": options.trials, "minutes": options.minutes}
+    settings = settings_from(SearchSettings, {name: n for name, n in budget.items() if n is not None})
+    base = settings_from(TrainSettings, _settings(options))
+    found = search(workspace, options.dataset, settings, base, progress=ProgressLine())
+    standard = TrainSettings().model_dump(mode="json")
+    changed = {name: value for name, value in found.best_settings.items() if value != standard[name]}
+    answer = {"search": found.id, "settings": changed, "value": found.best_trial.value}
+    answer |= {"base_value": found.first_trial.value, "importances": found.importances}
+    answer["trials"] = [trial.model_dump() for trial in found.trials]
+    return answer, " ".join(f"--set {name}={_plain_yaml(value)}" for name, value in changed.items())
+
+
+def _plain_yaml(value: Any) -> str:
+    """A setting as `--set` reads it, without spaces or quotes, so that a shell hands it over as it is."""
+    if isinstance(value, list):
+        return f"[{','.join(value)}]"
+    return "null" if value is None else str(value).lower()
 
 
 def _evaluate(workspace: Workspace, options: argparse.Namespace) -> Answer:

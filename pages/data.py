@@ -19,14 +19,20 @@ if dataset is None:
 blocks.section("What is loaded")
 st.markdown(about_data.dataset_sentence(dataset))
 blocks.cards(about_data.dataset_cards(dataset))
-blocks.chart(
-    calendar_figure(cached.calendar(view.workspace, dataset.id)),
-    key="calendar",
-    alt=about_data.split_sentence(dataset),
-    reading=f"{about_data.split_sentence(dataset)} The model learns from *train*, is tuned on *validation*, and every "
-    "audit is read on *test*, which it has never seen.",
+windows = (
+    f"{about_data.split_sentence(dataset)} The model learns from *train*, is tuned on *validation*, and every "
+    "audit is read on *test*, which it has never seen."
 )
-blocks.folded_table(cached.calendar(view.workspace, dataset.id), name="events per week")
+if dataset.period:
+    blocks.chart(
+        calendar_figure(cached.calendar(view.workspace, dataset.id)),
+        key="calendar",
+        alt=about_data.split_sentence(dataset),
+        reading=windows,
+    )
+    blocks.folded_table(cached.calendar(view.workspace, dataset.id), name="events per week")
+else:
+    st.markdown(windows)
 
 blocks.section("How large the groups are")
 if view.by:

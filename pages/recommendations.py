@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.ui import blocks, one_user, what_groups_get
+from pages.ui import blocks, one_user, product, what_groups_get
 from pages.ui.shell import begin_page
 
 view = begin_page("recommendations")
@@ -16,5 +16,6 @@ else:
     blocks.waiting(
         "These data name no user attributes, so there are no groups.", page="data", label="See why"
     )
-one_user.show(view)
+if found := one_user.show(view):
+    product.show(view, *found)
 blocks.notes()

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.figures import about_runs
 from core.figures.accuracy import training_figure
-from pages.ui import blocks, cached, compare, retrain
+from pages.ui import blocks, cached, compare, model_card, retrain, search
 from pages.ui.shell import begin_page
 
 view = begin_page("train")
@@ -13,6 +13,7 @@ if view.dataset is None:
     st.stop()
 
 retrain.form(view)
+search.show(view)
 
 runs = [run for run in view.runs if run.dataset == view.dataset.id]
 blocks.section("Runs on these data", about_runs.runs_sentence(runs))
@@ -32,10 +33,13 @@ if len(view.run.history) > 1:
         training_figure(view.run.history),
         key="history",
         alt=about_runs.training_sentence(view.run),
-        reading="The loss should fall; training stops when NDCG@10 on the validation split no longer rises, and the "
-        "best epoch is kept. Neither is the test result.",
+        reading="Losses should fall; those of several objectives are drawn as shares of their first epoch, since their "
+        "units differ. Training stops when NDCG@10 on the validation split no longer rises, and the best epoch is kept. "
+        "None of these is the test result.",
     )
-blocks.folded_table(about_runs.history_table(view.run), name="training history")
+if view.run.history:
+    blocks.folded_table(about_runs.history_table(view.run), name="training history")
 
+model_card.show(view)
 compare.show(view, runs)
 blocks.notes()

@@ -36,7 +36,7 @@ class Occasions:
     Attributes:
         offsets: int64 (U+1,). times: int64 (K,), seconds since 1970 in UTC.
         purchased: bool (K,), whether something was bought (not only viewed).
-        lines: float64 (K,), events. spend: float64 (K,), money; None for data without prices.
+        lines: int64 (K,), events. spend: int64 (K,), hundredths of money; None for data without prices.
     """
 
     offsets: np.ndarray
@@ -90,8 +90,8 @@ def occasions(events: pd.DataFrame, *, n_users: int) -> Occasions:
         offsets=np.searchsorted(found[USER].to_numpy(), np.arange(n_users + 1)).astype(np.int64),
         times=found[TIMESTAMP].to_numpy("datetime64[s]").astype(np.int64),
         purchased=found["bought"].to_numpy(bool),
-        lines=found["lines"].to_numpy(float),
-        spend=found["spend"].to_numpy(float) if price is not None else None,
+        lines=found["lines"].to_numpy(np.int64),
+        spend=(100 * found["spend"]).round().to_numpy(np.int64) if price is not None else None,
     )
 
 
@@ -142,9 +142,9 @@ def _recency_frequency(bought: Occasions, begin, end, times) -> dict[str, np.nda
         recent = end - np.maximum(_since(bought, begin, end, times, days), begin)
         columns[f"purchases in {days:g} days"] = np.log1p(recent)
     if bought.spend is not None:
-        columns["spend"] = np.log1p(_sums(bought.spend, begin, end) / np.maximum(count, 1))
+        columns["spend"] = np.log1p(_sums(bought.spend, begin, end) / 100 / np.maximum(count, 1))
         month = np.maximum(_since(bought, begin, end, times, WINDOWS[1]), begin)
-        columns["spend in the last month"] = np.log1p(_sums(bought.spend, month, end))
+        columns["spend in the last month"] = np.log1p(_sums(bought.spend, month, end) / 100)
     return columns
 
 
@@ -155,7 +155,8 @@ def _since(bought: Occasions, begin, end, times, days: float) -> np.ndarray:
 
 
 def _sums(values: np.ndarray, begin: np.ndarray, end: np.ndarray) -> np.ndarray:
-    total = np.concatenate([[0.0], np.cumsum(np.maximum(values, 0))])
+    """Sums of int64 `values` from `begin` to `end` (N,). Whole numbers: no later event can change a rounding."""
+    total = np.concatenate([[0], np.cumsum(values)])
     return total[end] - total[begin]
 
 
@@ -184,13 +185,14 @@ def _running_counts(bought: Occasions) -> np.ndarray:
 
 def _regularity(bought: Occasions, begin, end, times) -> dict[str, np.ndarray]:
     """How long between purchases, how evenly, and how overdue the next one is."""
-    gaps = np.maximum(np.diff(bought.times, prepend=bought.times[:1]), 0) / SECONDS_PER_DAY
+    gaps = np.maximum(np.diff(bought.times, prepend=bought.times[:1]), 0)  # seconds
     several = end - begin > 1
     first = np.minimum(begin + 1, end)  # the gap before a user's first purchase is none
     n = np.maximum(end - first, 1)
-    mean = _sums(gaps, first, end) / n
-    spread = np.sqrt(np.maximum(_sums(gaps**2, first, end) / n - mean**2, 0))
-    last = gaps[np.maximum(end - 1, 0)] if len(gaps) else np.zeros(len(end))
+    mean = _sums(gaps, first, end) / n / SECONDS_PER_DAY
+    square = _sums(gaps**2, first, end) / n / SECONDS_PER_DAY**2
+    spread = np.sqrt(np.maximum(square - mean**2, 0))
+    last = gaps[np.maximum(end - 1, 0)] / SECONDS_PER_DAY if len(gaps) else np.zeros(len(end))
     since = _days_since(bought.times, end - 1, end > begin, times)
     return {
         "bought again": several.astype(float),

@@ -18,6 +18,8 @@ SHORTEST_NGRAM, LONGEST_NGRAM = 3, 5  # characters
 MOST_WORDS, LONGEST_WORD = 32, 24  # words of an item's text, characters of a word
 LONGEST_READ = 4_000  # characters of a text that are looked at
 CENT = 0.01
+PRICE_FEATURES = 3
+PRICE_STEP = 0.125  # standard deviations to which prices are rounded, so that many items share one
 # Anything between white space and Latin or general punctuation, so that marks of other scripts and emoji stay
 WORD = re.compile(r"[^\s!-/:-@\[-`{-~¡-¿\u2000-\u206f\u3000-\u303f]+")
 
@@ -28,8 +30,8 @@ class ItemContent:
 
     Attributes:
         attributes: by name, int32 (I,) dense codes; 0 is Unknown.
-        prices: float32 (I, 3): logarithm of the shelf price, place within the category (both standardised, 0 where
-            there is no price), and whether the price is missing; None for data without prices.
+        prices: float32 (I, 3): logarithm of the shelf price, place within the category (both standardised and rounded,
+            0 where there is no price), and whether the price is missing; None for data without prices.
         words: int32 (I, W), places in the vocabulary of the words of title and description, -1 behind the last;
             W as long as needed, at most MOST_WORDS, 0 where no item has a text.
         ngram_offsets, ngrams: the vocabulary: word w is the hashed character n-grams
@@ -178,4 +180,5 @@ def _prices(items: pd.DataFrame) -> np.ndarray | None:
 
 def _standardised(values: pd.Series) -> pd.Series:
     spread = values.std(ddof=0)
-    return ((values - values.mean()) / (spread if spread > 0 else 1.0)).fillna(0.0)
+    scaled = (values - values.mean()) / (spread if spread > 0 else 1.0)
+    return (scaled.fillna(0.0) / PRICE_STEP).round() * PRICE_STEP

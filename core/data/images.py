@@ -13,6 +13,7 @@ from core.schema.tables import IMAGE, ITEM
 SIDE = 32  # pixels
 MOST_PIXELS = 50_000_000  # of a file; more are not unpacked
 LARGEST_IMAGE = 30_000_000  # bytes of a file
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 SHOWN_NAMES = 3
 
@@ -47,10 +48,12 @@ def read_images(
     return (None if table.empty else table), _notes(found)
 
 
-def image_files(items: pd.DataFrame, folder: Path) -> list[Path]:
-    """The files that `read_images` would open, in the order of their names; by these a change is noticed."""
-    names = items[IMAGE].dropna().astype(str).str.strip().unique() if IMAGE in items else []
-    return [file for name in sorted(names) if (file := _inside(folder, name)) is not None]
+def pictures_in(folder: Path) -> list[Path]:
+    """Every picture that lies in the folder, in order; by these a change is noticed."""
+    files = (file for file in folder.rglob("*") if file.suffix.lower() in ENDINGS)
+    return sorted(
+        file for file in files if file.is_file() and file.resolve().is_relative_to(folder.resolve())
+    )
 
 
 def distinct_images(images: pd.DataFrame | None, n_items: int) -> tuple[np.ndarray | None, np.ndarray | None]:

@@ -112,6 +112,7 @@ def model_inputs(
     users: pd.DataFrame | None = None,
     ratings: pd.DataFrame | None = None,
     timed: bool = True,
+    content: ItemContent | None = None,
 ) -> ModelInputs:
     """What a recommender knows at the end of a window.
 
@@ -123,6 +124,7 @@ def model_inputs(
             except the times of the first later events.
         users: row r is user code r; the attributes that the model may know, as categories.
         ratings: `user`, `item`, `timestamp`, `rating`; those given later are left out.
+        content: what describes the catalogue; unset: what the item table says alone.
     """
     n_items = int(items[IN_CATALOGUE].sum())
     catalogue = items.iloc[:n_items]
@@ -135,7 +137,7 @@ def model_inputs(
         n_users=n_users,
         n_items=n_items,
         history=history,
-        content=item_content(catalogue),
+        content=item_content(catalogue) if content is None else content,
         at=at,
         user_attributes={} if users is None else item_attributes(users),
         ratings=None if ratings is None else _ratings(ratings, later, n_items=n_items, at=at),

@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from core.data.build import Prepared, build
+from core.data.images import pictures_in, read_images
 from core.data.sources import SOURCES, Source
 from core.errors import CorruptArtefact, NotFound, SettingsError
 from core.progress import Progress, part_of, quiet
@@ -49,7 +51,8 @@ def prepare(
     tables = origin.read(path, resolved, part_of(progress, 0.01, 0.45))
     settings = _with_known_groups(resolved, settings, tables)
     prepared = build(tables, settings, progress=part_of(progress, 0.45, 0.8))
-    artefacts = _write(workspace, dataset_id, prepared, part_of(progress, 0.8, 0.99))
+    prepared = _with_images(prepared, _folder(origin, path), part_of(progress, 0.8, 0.85))
+    artefacts = _write(workspace, dataset_id, prepared, part_of(progress, 0.85, 0.99))
     dataset = Dataset(
         _id=dataset_id,
         name=_name(origin, settings, path),
@@ -103,8 +106,24 @@ def _with_known_groups(settings: DatasetSettings, asked: DatasetSettings, tables
 def _identity(origin: Source, settings: DatasetSettings, path: Path | None) -> str:
     """An id that is the same for the same files and settings, wherever the files lie."""
     content = [(file.name, sha256(file)) for file in origin.files(path)]
+    if folder := _folder(origin, path):
+        content += [(str(file.relative_to(folder)), sha256(file)) for file in pictures_in(folder)]
     decisive = [FORMAT, origin.name, content, settings.model_dump(mode="json")]
     return "ds-" + hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _folder(origin: Source, path: Path | None) -> Path | None:
+    """Where the pictures that items name would lie."""
+    return path if origin.needs_path and path is not None and path.is_dir() else None
+
+
+def _with_images(prepared: Prepared, folder: Path | None, progress: Progress) -> Prepared:
+    """Add the table `images` where items name pictures that are there."""
+    if folder is None:
+        return prepared
+    images, notes = read_images(prepared.tables["items"], folder, progress=progress)
+    tables = prepared.tables if images is None else prepared.tables | {"images": images}
+    return replace(prepared, tables=tables, notes=prepared.notes + notes)
 
 
 def _intact(workspace: Workspace, dataset_id: str) -> Dataset | None:

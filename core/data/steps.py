@@ -11,6 +11,7 @@ from core.schema.tables import (
     BASKET,
     CATEGORY,
     ITEM,
+    ITEM_ID,
     LIST_PRICE,
     OTHERS,
     PAID_PRICE,
@@ -149,12 +150,19 @@ def _last(offsets: np.ndarray, hold_out: int) -> np.ndarray:
     ).astype(np.int8)
 
 
+def has_categories(items: pd.DataFrame) -> bool:
+    """Whether steps can be categories of products, not single products."""
+    return CATEGORY in items and items[CATEGORY].nunique() > 1
+
+
 def _labels(items: pd.DataFrame) -> tuple[np.ndarray, list[str]]:
     """What each item counts as, int64 (items,), and how that is called: its category, else itself."""
-    if CATEGORY in items and items[CATEGORY].nunique() > 1:
+    if has_categories(items):
         known = items[CATEGORY].cat
         return known.codes.to_numpy(np.int64), [str(name) for name in known.categories]
-    return np.arange(len(items)), [str(title) for title in items[TITLE]]
+    titles = items[TITLE].astype(str)
+    same = titles.duplicated(keep=False)
+    return np.arange(len(items)), titles.where(~same, titles + " · " + items[ITEM_ID].astype(str)).tolist()
 
 
 def _vocabulary(training: np.ndarray, known_as: list[str]) -> tuple[tuple[str, ...], np.ndarray]:

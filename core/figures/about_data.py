@@ -19,9 +19,10 @@ COUNTS = ("Read", "Accepted", "Rejected")  # of the cleaning report: up to tens 
 def dataset_sentence(dataset: Dataset) -> str:
     """Size and period of a dataset."""
     counts, period = dataset.counts, dataset.period
+    when = f"from {period['start']} to {period['end']}" if period else "in an order without dates"
     return (
         f"**{markdown_text(dataset.name)}**: {count(counts.get('events'))} events of {count(counts.get('users'))} users "
-        f"from {period.get('start', 'the start')} to {period.get('end', 'the end')}; "
+        f"{when}; "
         f"{count(counts.get('catalogue'))} of {count(counts.get('items'))} items may be recommended."
     )
 
@@ -40,6 +41,8 @@ def dataset_cards(dataset: Dataset) -> list[Card]:
 def split_sentence(dataset: Dataset) -> str:
     """Where the windows lie."""
     period = dataset.period
+    if dataset.settings.get("split") == "by_user":
+        return "A tenth of the users is held out for validation and a tenth for the test, with all they did."
     if "test_start" not in period:
         return (
             "Each user's last purchases are held out: the last for the test, the one before for validation."

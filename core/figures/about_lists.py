@@ -8,11 +8,11 @@ from core.figures.text import markdown_text, plain
 from core.schema.tables import OTHERS
 
 
-def mix_sentence(rows: pd.DataFrame, *, of: str) -> str:
+def mix_sentence(rows: pd.DataFrame, *, of: str, who: str = "The lists") -> str:
     """The largest difference between two groups' lists, or what one group sees most.
 
     Args:
-        rows: as in `share_figure`.
+        rows: as in `share_figure`. who: what differs, as the beginning of the sentence.
     """
     groups = list(dict.fromkeys(rows["group"]))
     if len(groups) == 2:
@@ -20,7 +20,7 @@ def mix_sentence(rows: pd.DataFrame, *, of: str) -> str:
         named = wide.drop(index=OTHERS, errors="ignore") if len(wide) > 1 else wide
         name = (named[groups[1]] - named[groups[0]]).abs().idxmax()
         parts = [_of_group(row) for row in rows[rows["value_name"] == name].itertuples()]
-        return f"The lists differ most in **{markdown_text(name)}**: {' and '.join(parts)}."
+        return f"{who} differ most in **{markdown_text(name)}**: {' and '.join(parts)}."
     named = rows[rows["value_name"] != OTHERS] if rows["value_name"].nunique() > 1 else rows
     top = named.loc[named["value"].idxmax()]
     return f"**{markdown_text(top['value_name'])}** is the largest named part of the {of}: {_of_group(top)}."
@@ -58,7 +58,7 @@ def list_table(shown: pd.DataFrame, *, currency: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "#": shown["rank"],
-            "Product": _title(shown),
+            "Product": titles(shown),
             **_category(shown),
             **_price(shown, currency),
             "Before": shown["times_before"].map(lambda times: f"{times} ×" if times else "new"),
@@ -67,14 +67,14 @@ def list_table(shown: pd.DataFrame, *, currency: str) -> pd.DataFrame:
     )
 
 
-def past_table(history: pd.DataFrame) -> pd.DataFrame:
-    """One user's history for the screen, most often first."""
+def past_table(history: pd.DataFrame, *, timed: bool) -> pd.DataFrame:
+    """One user's history for the screen, most often first; without dates where times are only an order."""
     return pd.DataFrame(
         {
-            "Product": _title(history),
+            "Product": titles(history),
             **_category(history),
             "Times": history["times"],
-            "Last": history["last"].dt.strftime("%-d %b %Y"),
+            **({"Last": history["last"].dt.strftime("%-d %b %Y")} if timed else {}),
         }
     )
 
@@ -85,7 +85,7 @@ def _price(items: pd.DataFrame, currency: str) -> dict[str, pd.Series]:
     return {"Price": items["list_price"].map(lambda price: "" if pd.isna(price) else money(price, currency))}
 
 
-def _title(items: pd.DataFrame) -> pd.Series:
+def titles(items: pd.DataFrame) -> pd.Series:
     ids = items["item_id"].astype(str)
     return (
         ids

@@ -40,7 +40,7 @@ def run_table(runs: Sequence[Run]) -> pd.DataFrame:
                 "device": run.device,
                 "sequences_per_second": run.sequences_per_second,
                 **{f"test {metric}": value for metric, value in run.metrics.get("test", {}).items()},
-                **run.settings,
+                **{name: setting_text(value) for name, value in run.settings.items()},
             }
             for run in runs
         ]
@@ -64,7 +64,7 @@ def _run_line(run: Run, accuracy: pd.DataFrame) -> dict[str, str]:
         "Time": duration(run.seconds),
         "Device": run.device,
         "Settings": ", ".join(
-            f"{spoken(name).lower()} {value}" for name, value in changed_settings(run).items()
+            f"{spoken(name).lower()} {setting_text(value)}" for name, value in changed_settings(run).items()
         )
         or "standard",
     }
@@ -74,6 +74,11 @@ def changed_settings(run: Run) -> dict[str, object]:
     """The settings of a run that differ from the defaults."""
     standard = TrainSettings().model_dump(mode="json")
     return {name: value for name, value in run.settings.items() if standard.get(name) != value}
+
+
+def setting_text(value: object) -> object:
+    """A setting as a table holds it: several values as one text."""
+    return ", ".join(map(str, value)) or "none" if isinstance(value, list | tuple) else value
 
 
 def training_sentence(run: Run) -> str:
@@ -89,8 +94,19 @@ def training_sentence(run: Run) -> str:
 
 
 def history_table(run: Run) -> pd.DataFrame:
-    """Loss and validation NDCG@10 of every epoch."""
-    return pd.DataFrame([epoch.model_dump() for epoch in run.history])
+    """Loss, in all and of each objective (not weighted), and validation NDCG@10 of every epoch."""
+    return pd.DataFrame(
+        [
+            {
+                "epoch": epoch.epoch,
+                "loss": epoch.loss,
+                **{f"loss: {name}": loss for name, loss in epoch.losses.items()},
+                "validation_ndcg": epoch.validation_ndcg,
+                "seconds": epoch.seconds,
+            }
+            for epoch in run.history
+        ]
+    )
 
 
 def comparison_sentence(rows: pd.DataFrame, *, metric: str) -> str:
@@ -123,8 +139,8 @@ def settings_table(first: Run, second: Run) -> pd.DataFrame:
     rows = [
         {
             "Setting": spoken(name),
-            "Run A": str(first.settings.get(name, "–")),
-            "Run B": str(second.settings.get(name, "–")),
+            "Run A": str(setting_text(first.settings.get(name, "–"))),
+            "Run B": str(setting_text(second.settings.get(name, "–"))),
         }
         for name in names
     ]

@@ -7,11 +7,13 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.figures.gaps import tick
-from core.figures.groups import GREY, OUTLINE, PALETTE
+from core.figures.groups import GREY, OUTLINE, PALETTE, SYMBOLS
 from core.figures.layout import figure, parity_line, rows_height, whiskers
 from core.figures.numbers import points, with_interval
-from core.figures.text import plotly_text
+from core.figures.text import plotly_text, spoken
 from core.schema.documents import Epoch
+
+DASHES = ("solid", "dot", "dash", "dashdot", "longdash", "longdashdot")
 
 
 def accuracy_figure(rows: pd.DataFrame, *, metric: str) -> go.Figure:
@@ -35,28 +37,17 @@ def accuracy_figure(rows: pd.DataFrame, *, metric: str) -> go.Figure:
 
 
 def training_figure(history: Sequence[Epoch]) -> go.Figure:
-    """Loss (above) and validation NDCG@10 (below) per epoch: on one panel, two scales would invent crossings."""
-    drawn = figure(height=320, x_title="Epoch", y_title="Loss", legend=True)
-    epochs = [epoch.epoch for epoch in history]
-    drawn.add_scatter(
-        x=epochs,
-        y=[epoch.loss for epoch in history],
-        mode="lines+markers",
-        name="Training loss",
-        line={"color": PALETTE[1], "dash": "dot"},
-        marker={"symbol": "diamond", "size": 8},
-        hovertemplate="Epoch %{x}: loss %{y:.3f}<extra></extra>",
-    )
-    drawn.add_scatter(
-        x=epochs,
-        y=[epoch.validation_ndcg for epoch in history],
-        mode="lines+markers",
-        name="Validation NDCG@10",
-        yaxis="y2",
-        line={"color": PALETTE[0]},
-        marker={"symbol": "circle", "size": 8},
-        hovertemplate="Epoch %{x}: NDCG@10 %{y:.4f}<extra></extra>",
-    )
+    """Losses (above) and validation NDCG@10 (below) per epoch: on one panel, two scales would invent crossings.
+
+    Where there are several objectives each has a curve, as a share of its first epoch: their units differ.
+    """
+    several = len(history[-1].losses) > 1
+    title = "Loss, first epoch = 1" if several else "Loss"
+    drawn = figure(height=360 if several else 320, x_title="Epoch", y_title=title, legend=True)
+    for number, (name, values) in enumerate(_losses(history, several=several).items()):
+        _loss_curve(drawn, history, name, values, number=number, relative=several)
+    _curve(drawn, history, [epoch.validation_ndcg for epoch in history], "Validation NDCG@10", number=0)
+    drawn.data[-1].update(yaxis="y2", hovertemplate="Epoch %{x}: validation NDCG@10 %{y:.4f}<extra></extra>")
     scale = {"automargin": True, "fixedrange": True, "nticks": 4, "zeroline": False}
     drawn.update_layout(
         yaxis=scale | {"domain": [0.56, 1]},
@@ -69,8 +60,43 @@ def training_figure(history: Sequence[Epoch]) -> go.Figure:
         },
     )
     drawn.update_xaxes(anchor="y2")
-    drawn.update_xaxes(dtick=max(1, len(epochs) // 10))
+    drawn.update_xaxes(dtick=max(1, len(history) // 10))
     return drawn
+
+
+def _losses(history: Sequence[Epoch], *, several: bool) -> dict[str, list[float]]:
+    """The curves of the upper panel by name: the whole loss, then each objective."""
+    if not several:
+        return {"Training loss": [epoch.loss for epoch in history]}
+    names = history[-1].losses
+    return {"All, weighted": [epoch.loss for epoch in history]} | {
+        spoken(name): [epoch.losses.get(name, np.nan) for epoch in history] for name in names
+    }
+
+
+def _loss_curve(
+    drawn: go.Figure, history: Sequence[Epoch], name: str, values: list[float], *, number: int, relative: bool
+) -> None:
+    first = values[0] if relative and values[0] else 1.0
+    _curve(drawn, history, [value / first for value in values], name, number=number + 1)
+    drawn.data[-1].update(
+        customdata=[[value] for value in values],
+        hovertemplate=f"Epoch %{{x}}: {plotly_text(name)} %{{customdata[0]:.4g}}<extra></extra>",
+    )
+
+
+def _curve(
+    drawn: go.Figure, history: Sequence[Epoch], values: list[float], name: str, *, number: int
+) -> None:
+    """A line that is told from others by colour, dash and marker; number 0 is the validation's."""
+    drawn.add_scatter(
+        x=[epoch.epoch for epoch in history],
+        y=values,
+        mode="lines+markers",
+        name=plotly_text(name),
+        line={"color": PALETTE[number % len(PALETTE)], "dash": DASHES[number % len(DASHES)]},
+        marker={"symbol": SYMBOLS[number % len(SYMBOLS)], "size": 8},
+    )
 
 
 def comparison_figure(rows: pd.DataFrame, *, metric: str) -> go.Figure:

@@ -1,6 +1,7 @@
 """How numbers are written: with their unit, their interval and their n. Minus signs are real ones."""
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 MISSING = "–"
@@ -97,3 +98,23 @@ def moment(iso: str) -> str:
 def size(bytes: int) -> str:
     """`31.2 MB`."""
     return f"{bytes / 1e6:,.1f} MB" if bytes >= 1e5 else f"{bytes / 1e3:,.1f} kB"
+
+
+def decimal(value: float | None) -> str:
+    """A rating or another plain number with two decimals: `4.06`."""
+    return MISSING if _missing(value) else _signed(f"{value:.2f}")
+
+
+def days(value: float | None) -> str:
+    """`9.4 days`."""
+    return MISSING if _missing(value) else _signed(f"{value:.1f} days")
+
+
+def fine(value: float | None) -> str:
+    """A difference of two metrics: `+0.0043`."""
+    return MISSING if _missing(value) else _signed(f"{value:+.4f}")
+
+
+def change(form: Callable[[float | None], str]) -> Callable[[float | None], str]:
+    """A number form for differences, with a plus where there is no minus: `+0.12`."""
+    return lambda value: f"+{form(value)}" if not _missing(value) and value > 0 else form(value)

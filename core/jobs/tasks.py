@@ -6,7 +6,7 @@ from typing import Any
 
 from core.jobs.context import JobContext
 from core.progress import Progress, part_of
-from core.schema.settings import DatasetSettings, TrainSettings, settings_from
+from core.schema.settings import DatasetSettings, SearchSettings, TrainSettings, settings_from
 from core.store.workspace import Workspace
 
 Task = Callable[[Workspace, Mapping[str, Any], JobContext], dict[str, Any]]
@@ -52,7 +52,31 @@ def prepare_and_train(workspace: Workspace, params: Mapping[str, Any], context: 
     return {"dataset": dataset, "run": run}
 
 
-TASKS: Mapping[str, Task] = {"prepare": prepare, "train": train, "prepare_and_train": prepare_and_train}
+def search(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
+    """Look for better training settings; goes on from the trial that an earlier attempt stood in.
+
+    Args:
+        params: `dataset` (id); `settings` (SearchSettings, optional); `base` (TrainSettings to start from, optional).
+
+    Returns:
+        the id of the `search`.
+    """
+    from core.workflow.search import search as search_settings
+
+    settings = settings_from(SearchSettings, params.get("settings", {}))
+    base = settings_from(TrainSettings, params.get("base", {}))
+    found = search_settings(
+        workspace, params["dataset"], settings, base, progress=context, scratch=context.scratch
+    )
+    return {"search": found.id}
+
+
+TASKS: Mapping[str, Task] = {
+    "prepare": prepare,
+    "train": train,
+    "prepare_and_train": prepare_and_train,
+    "search": search,
+}
 
 
 def _prepare(workspace: Workspace, params: Mapping[str, Any], progress: Progress) -> str:

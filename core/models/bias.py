@@ -1,4 +1,4 @@
-"""The bias model and its plainer kin: what a model of service quality has to beat."""
+"""The bias model, a line, and their plainer kin: what a model of service quality has to beat."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 STRENGTHS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, np.inf)  # rows that an offset is shrunk by; inf: no offset
+RIDGE = 1.0  # strength of the line
 Centre = Literal["mean", "median"]
 
 
@@ -78,3 +79,17 @@ def _offsets(keys: np.ndarray, left: np.ndarray, strength: float, by: Centre) ->
 
 def _offsets_at(offsets: pd.Series, keys: np.ndarray) -> np.ndarray:
     return offsets.reindex(keys).fillna(0.0).to_numpy(float) if len(offsets) else np.zeros(len(keys))
+
+
+def fit_line(numbers: np.ndarray, observed: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted ridge regression on standardised numbers: (N, F) -> (F + 1,), the intercept first."""
+    columns = np.column_stack([np.ones(len(numbers)), numbers]).astype(float)
+    weighted = columns * weights[:, None]
+    penalty = RIDGE * np.eye(columns.shape[1])
+    penalty[0, 0] = 0.0
+    return np.linalg.solve(weighted.T @ columns + penalty, weighted.T @ observed)
+
+
+def line_at(line: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+    """What the line says of these numbers, (N, F) -> (N,)."""
+    return line[0] + numbers.astype(float) @ line[1:]

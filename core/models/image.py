@@ -4,6 +4,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from core.models.features import standardised
+
 FEATURES = 32
 AT_ONCE = 256  # images that meet the network in one training step
 
@@ -43,13 +45,13 @@ class ImageEncoder(nn.Module):
     def forward(self) -> Tensor:
         """(M, D)."""
         if not self.training or not len(self.pixels):
-            return self.out(self.features)
+            return self.out(standardised(self.features))
         some = torch.randperm(len(self.pixels), device=self.pixels.device)[:AT_ONCE]
         fresh = self._passed(self.pixels[some])
         features = self.features.index_copy(0, some, fresh)
         with torch.no_grad():
             self.features.index_copy_(0, some, fresh)
-        return self.out(features)
+        return self.out(standardised(features))
 
     def _passed(self, pixels: Tensor) -> Tensor:
         """uint8 (m, 3, S, S) -> (m, FEATURES)."""
@@ -57,5 +59,6 @@ class ImageEncoder(nn.Module):
 
     @torch.no_grad()
     def _pass_all(self) -> None:
-        for some in torch.arange(len(self.pixels), device=self.pixels.device).split(AT_ONCE):
-            self.features.index_copy_(0, some, self._passed(self.pixels[some]))
+        for start in range(0, len(self.pixels), AT_ONCE):
+            some = slice(start, start + AT_ONCE)
+            self.features[some] = self._passed(self.pixels[some])

@@ -5,10 +5,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.data.content import ItemContent
+from core.data.content import PRICE_FEATURES, ItemContent
 from core.models.bags import BagSums
+from core.models.features import standardised
 from core.models.image import ImageEncoder
 from core.models.text import TextEncoder
 
@@ -23,7 +25,7 @@ class ProductShape:
     Attributes:
         attributes: codes of each item attribute.
         parts: table rows that all items together are sums of.
-        prices: numbers that describe an item's price.
+        prices: distinct prices, as items describe them.
         text_lengths: number of distinct texts with 1, 2, ... words; text_words: distinct words; text_ngrams:
             n-grams of all of them together; sentences: size of frozen sentence vectors, 0 without.
         images: number of distinct images.
@@ -66,14 +68,18 @@ def product_shape(
         ids, text: without ids only content counts; without text, titles and descriptions are not read.
     """
     texts, text_of_item = _distinct_texts(content.words if text else content.words[:, :0])
-    with_image = 0 if content.image is None else int((content.image >= 0).sum())
+    pictured = 0 if content.image is None else int((content.image >= 0).sum())
+    prices, price_of_item = _distinct_prices(content)
     told = len(texts) > 0
     return ProductShape(
         n_items=len(content),
         width=width,
         attributes={name: int(codes.max(initial=0)) + 1 for name, codes in content.attributes.items()},
-        parts=len(content) * len(content.attributes) + int((text_of_item >= 0).sum()) + with_image,
-        prices=0 if content.prices is None else content.prices.shape[1],
+        parts=len(content) * len(content.attributes)
+        + int((text_of_item >= 0).sum())
+        + pictured
+        + len(price_of_item),
+        prices=len(prices),
         text_lengths=tuple(np.bincount((texts >= 0).sum(axis=1))[1:].tolist()),
         text_words=len(content.ngram_offsets) - 1 if told else 0,
         text_ngrams=len(content.ngrams) if told else 0,
@@ -82,6 +88,20 @@ def product_shape(
         ids=ids,
         id_dropout=id_dropout,
     )
+
+
+class PriceEncoder(nn.Module):
+    """Distinct prices as (prices, D), by a small network."""
+
+    def __init__(self, *, width: int, prices: int):
+        super().__init__()
+        self.register_buffer("features", torch.zeros(prices, PRICE_FEATURES))
+        self.hidden = nn.Linear(PRICE_FEATURES, HIDDEN)
+        self.out = nn.Linear(HIDDEN, width, bias=False)
+        nn.init.zeros_(self.out.weight)  # so that a model starts as the one without prices
+
+    def forward(self) -> Tensor:
+        return self.out(standardised(F.gelu(self.hidden(self.features))))
 
 
 class ProductEncoder(nn.Module):
@@ -104,12 +124,10 @@ class ProductEncoder(nn.Module):
         self.attributes = nn.Embedding(codes, width)
         self.text = _text_encoder(shape) if shape.texts else None
         self.image = ImageEncoder(width=width, images=shape.images) if shape.images else None
-        self.parts = BagSums(entries=shape.parts, bags=n, rows=codes + shape.texts + shape.images)
-        self.register_buffer("price_features", torch.zeros(n, shape.prices))
-        self.prices = None
-        if shape.prices:
-            self.prices = nn.Sequential(nn.Linear(shape.prices, HIDDEN), nn.GELU())
-            self.price_vectors = nn.Parameter(torch.zeros(HIDDEN, width))
+        self.parts = BagSums(
+            entries=shape.parts, bags=n, rows=codes + shape.texts + shape.images + shape.prices
+        )
+        self.prices = PriceEncoder(width=width, prices=shape.prices) if shape.prices else None
         self.content_bias = nn.Parameter(torch.randn(width, 1) * width**-0.5)
         self.register_buffer("known", torch.full((n,), shape.ids))
         self.item = nn.Embedding(n, width) if shape.ids else None
@@ -131,8 +149,6 @@ class ProductEncoder(nn.Module):
         self._plan(content, known)
         if self.image is not None:
             self.image.take(content.images)
-        if content.prices is not None:
-            self.price_features.copy_(torch.from_numpy(content.prices))
         if self.shape.ids:
             self.known.copy_(torch.from_numpy(known))
             mean = log_counts.mean(where=known) if known.any() else 0.0
@@ -158,6 +174,11 @@ class ProductEncoder(nn.Module):
             )
         if self.image is not None:
             columns.append(np.where(content.image >= 0, content.image + start, -1))
+            start += len(content.images)
+        if self.prices is not None:
+            prices, price_of_item = _distinct_prices(content)
+            columns.append(price_of_item + start)
+            self.prices.features.copy_(torch.from_numpy(prices))
         rows = np.stack(columns, axis=1) if columns else np.empty((len(content), 0), int)
         sizes = (rows >= 0).sum(axis=1)
         self.parts.plan(rows[rows >= 0], np.cumsum([0, *sizes]))
@@ -187,14 +208,9 @@ class ProductEncoder(nn.Module):
             return self._content()
 
     def _content(self) -> Products:
-        parts = [part() for part in (self.text, self.image) if part is not None]
+        parts = [part() for part in (self.text, self.image, self.prices) if part is not None]
         table = torch.cat([self.attributes.weight, *parts])
-        vectors, bias = self.parts(table), self.parts(table @ self.content_bias)  # (n, D), (n, 1)
-        if self.prices is not None:
-            hidden, last = self.prices(self.price_features), self.price_vectors  # (n, H), (H, D)
-            vectors = torch.addmm(vectors, hidden, last)
-            bias = bias + hidden @ (last @ self.content_bias)
-        return Products(vectors, bias.squeeze(1))
+        return Products(self.parts(table), self.parts(table @ self.content_bias).squeeze(1))  # (n, D), (n,)
 
 
 def _text_encoder(shape: ProductShape) -> TextEncoder:
@@ -213,6 +229,14 @@ def _of_texts(sentences: np.ndarray | None, text_of_item: np.ndarray) -> np.ndar
         return None
     texts, first = np.unique(text_of_item, return_index=True)
     return sentences[first[texts >= 0]]
+
+
+def _distinct_prices(content: ItemContent) -> tuple[np.ndarray, np.ndarray]:
+    """Distinct rows of prices, and which of them each item has; both empty for data without prices."""
+    if content.prices is None:
+        return np.empty((0, PRICE_FEATURES), np.float32), np.empty(0, int)
+    prices, price_of_item = np.unique(content.prices, axis=0, return_inverse=True)
+    return prices, price_of_item
 
 
 def _distinct_texts(words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

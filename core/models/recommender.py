@@ -25,12 +25,13 @@ NEVER = -1e4  # as a logit
 class Shape:
     """All that is needed to build the module again, plain numbers and names.
 
-    `user_attributes`: codes of each user attribute; `events`: kinds of event.
+    `user_attributes`: codes of each user attribute; `events`: kinds of event; `prices`: numbers about a price.
     """
 
     product: ProductShape
     user_attributes: dict[str, int]
     events: int
+    prices: int
     layers: int
     heads: int
     dropout: float
@@ -53,6 +54,7 @@ def shape_of(inputs: ModelInputs, settings: TrainSettings, *, repeat_term: bool)
         product=product,
         user_attributes={n: int(codes.max(initial=0)) + 1 for n, codes in inputs.user_attributes.items()},
         events=int(inputs.history.events.max(initial=0)) + 1,
+        prices=0 if inputs.content.prices is None else inputs.content.prices.shape[1],
         layers=settings.layers,
         heads=settings.heads,
         dropout=settings.dropout,
@@ -110,11 +112,12 @@ class AttentionRecommender(nn.Module):
             Block(width, heads=shape.heads, dropout=shape.dropout) for _ in range(shape.layers)
         )
         self.leave = nn.LayerNorm(width)
+        self.register_buffer("prices", torch.zeros(shape.product.n_items, shape.prices))
         self.from_behaviour = nn.Linear(width, width, bias=False)
         self.repeat = RepeatTerm(width) if shape.repeat_term else None
         self.rating = RatingHead(width)
         self.intent = IntentHead(width)
-        self.ranker = CandidateRanker(width, prices=shape.product.prices) if shape.ranking else None
+        self.ranker = CandidateRanker(width, prices=shape.prices) if shape.ranking else None
         for embedding in (self.event, self.gap, self.size, self.wait, *self.behaviour.attributes):
             nn.init.normal_(embedding.weight, std=INITIAL_SPREAD)
         nn.init.zeros_(self.from_behaviour.weight)
@@ -122,6 +125,8 @@ class AttentionRecommender(nn.Module):
     def learn_scales(self, inputs: ModelInputs, log_counts: np.ndarray, sample: Batch | None) -> None:
         """Take over what needs no training: item content, popularity as first bias, scale of repeat features."""
         self.product.learn_scales(inputs.content, log_counts, known=log_counts > 0)
+        if inputs.content.prices is not None:
+            self.prices.copy_(torch.from_numpy(inputs.content.prices))
         if self.repeat is not None and sample is not None:
             self.repeat.standardise(sample.repeats.features)
 
@@ -149,7 +154,7 @@ class AttentionRecommender(nn.Module):
 
     def add_ranker(self) -> None:
         """Begin a second stage; ranking stays as it is until that is trained."""
-        self.ranker = CandidateRanker(self.shape.width, prices=self.shape.product.prices)
+        self.ranker = CandidateRanker(self.shape.width, prices=self.shape.prices)
         self.ranker.to(self.leave.weight.device)
         self.shape = replace(self.shape, ranking=True)
 
@@ -165,7 +170,7 @@ class AttentionRecommender(nn.Module):
         place = torch.arange(batch.length, device=slots.device)
         known = (place <= (slots % batch.length)[:, None]) & (slots >= 0)[:, None]  # (M, T)
         tokens = answer.tokens.view(batch.users, batch.length, -1)[rows]  # (M, T, D)
-        products, prices = answer.products.vectors[items], self.product.price_features[items]
+        products, prices = answer.products.vectors[items], self.prices[items]
         return self.ranker(tokens, known, answer.users[moments], products, prices, scores)
 
     def users(self, batch: Batch, products: Products) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from core.data.content import NGRAM_BUCKETS
 from core.models.bags import BagSums
+from core.models.features import standardised
 
 WINDOW = 3  # words that one filter sees
 WORD_WIDTH, FILTERS = 32, 32
@@ -77,7 +78,7 @@ class TextEncoder(nn.Module):
             piece.view(number, length, FILTERS).amax(dim=1)
             for piece, (number, length) in zip(pieces, self.lengths, strict=True)
         ]
-        texts = self.out(F.relu(torch.cat(best) + self.floor))
+        texts = self.out(standardised(F.relu(torch.cat(best) + self.floor)))
         return (
             texts if self.from_sentences is None else torch.addmm(texts, self.sentences, self.from_sentences)
         )

@@ -125,7 +125,7 @@ class SearchTrial(BaseModel):
     """One training with settings that a search tried."""
 
     number: int  # from 1; the first has the settings that the search started from
-    params: dict[str, int | float | None]  # the settings that the search varies
+    params: dict[str, int | float]  # the settings that the search varies
     state: Literal["complete", "stopped", "failed"]  # stopped: no better than half of the others by then
     value: float | None  # best validation NDCG@10 of its epochs
     epochs: int
@@ -143,7 +143,7 @@ class Search(Document):
     finished: bool  # all trials or minutes that were asked for are spent
     trials: list[SearchTrial]
     best: int  # number of the complete trial with the highest value
-    importances: dict[str, float] = {}  # share of the differences in value; empty while trials are few
+    importances: dict[str, float] = {}  # share of the differences between trials; empty while they are few
 
     @property
     def first_trial(self) -> SearchTrial:
@@ -157,8 +157,10 @@ class Search(Document):
 
     @property
     def best_settings(self) -> dict[str, Any]:
-        """All training settings of the best trial, as JSON."""
-        return self.base | self.best_trial.params
+        """Training settings as JSON: those that it started from, with what the best trial changed."""
+        first = self.first_trial.params
+        changed = {name: value for name, value in self.best_trial.params.items() if value != first[name]}
+        return self.base | changed
 
 
 JobState = Literal["queued", "running", "done", "failed", "cancelled"]

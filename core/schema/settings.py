@@ -74,12 +74,22 @@ class TrainSettings(Settings):
     width: int = Field(64, ge=8, le=512, multiple_of=8, description="Size of user and item vectors")
     layers: int = Field(2, ge=1, le=8, description="Attention blocks")
     heads: int = Field(2, ge=1, le=8, description="Attention heads; must divide the width")
-    dropout: float = Field(0.2, ge=0, lt=0.9, description="Share of activations dropped while training")
+    dropout: float | None = Field(
+        None,
+        ge=0,
+        lt=0.9,
+        description="Share of activations dropped while training; unset: from 0.1 where an item has thousands of "
+        "interactions to 0.5 where it has few",
+    )
     history_length: int = Field(256, ge=8, le=2048, description="Last events of a user that the model reads")
     id_dropout: float = Field(
         0.1, ge=0, lt=0.9, description="Share of items known by their content alone at each training step"
     )
     text: bool = Field(True, description="Read titles and descriptions of items")
+    sentences: bool = Field(
+        False,
+        description="Read texts with a small language model too; needs requirements-text.txt, takes minutes",
+    )
     protected_inputs: bool = Field(
         False, description="Let the model see protected attributes of users; the run's card says so"
     )

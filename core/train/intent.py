@@ -66,9 +66,11 @@ def fit_intent(
     model = IntentModel(IntentShape(start.shape.features, HIDDEN, DROPOUT))
     model.load_state_dict(start.state_dict(), strict=False)
     _train(model, training, validation, np.random.default_rng(seed), progress)
-    if vectors is not None:
-        model = _with_vectors(model, training, validation, vectors, np.random.default_rng(seed))
-    return calibrate(model, validation, vectors)
+    if vectors is None:
+        return calibrate(model, validation)
+    later = torch.from_numpy(vectors(validation.users, validation.times))
+    model = _with_vectors(model, training, validation, vectors, later, np.random.default_rng(seed))
+    return calibrate(model, validation, None if model.user is None else later)
 
 
 def _train(
@@ -110,6 +112,7 @@ def _with_vectors(
     training: IntentRows,
     validation: IntentRows,
     vectors: Vectors,
+    later: Tensor,
     rng: np.random.Generator,
 ) -> IntentModel:
     """The model with a user term, or as it was where the term does not help on validation."""
@@ -118,7 +121,6 @@ def _with_vectors(
     longer = IntentModel(IntentShape(model.shape.features, HIDDEN, DROPOUT, user_width=asked.shape[1]))
     longer.load_state_dict(model.state_dict(), strict=False)
     longer.user.standardise(asked)
-    later = torch.from_numpy(vectors(validation.users, validation.times))
     with torch.no_grad():
         logits = model.eval()(_known(model, training)[some])
     happened = torch.from_numpy(training.bought[some]).float()
@@ -152,25 +154,21 @@ def _fit_user_term(
     optimizer.step(closure)
 
 
-def calibrate(model: IntentModel, validation: IntentRows, vectors: Vectors | None = None) -> IntentModel:
+def calibrate(model: IntentModel, validation: IntentRows, vectors: Tensor | None = None) -> IntentModel:
     """Platt scaling: slope and shift of the logits that fit the validation rows (Platt, 1999)."""
-    logits = _logits(model, validation, vectors_of(model, validation, vectors))
+    logits = _logits(model, validation, vectors)
     scaled = LogisticRegression(C=UNPENALISED).fit(logits.numpy()[:, None], validation.bought)
     model.slope.fill_(float(scaled.coef_[0, 0]))
     model.shift.fill_(float(scaled.intercept_[0]))
     return model.eval()
 
 
-def vectors_of(model: IntentModel, rows: IntentRows, vectors: Vectors | None) -> Tensor | None:
-    """The user vectors of rows, asked for only if the model uses them."""
-    if model.user is None or vectors is None:
-        return None
-    return torch.from_numpy(vectors(rows.users, rows.times))
-
-
 def probabilities(model: IntentModel, rows: IntentRows, vectors: Vectors | None = None) -> np.ndarray:
-    """Calibrated probability that each row's user buys, float64 (N,)."""
-    return model.probabilities(_known(model, rows), vectors_of(model, rows, vectors)).double().numpy()
+    """Calibrated probability that each row's user buys, float64 (N,); asks for vectors only if the model uses them."""
+    asked = None
+    if model.user is not None and vectors is not None:
+        asked = torch.from_numpy(vectors(rows.users, rows.times))
+    return model.probabilities(_known(model, rows), asked).double().numpy()
 
 
 def _known(model: IntentModel, rows: IntentRows) -> Tensor:

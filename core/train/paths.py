@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.data.splits import VALIDATION
+from core.data.splits import TRAIN, VALIDATION
 from core.data.steps import Steps
 from core.errors import TrainingError
 from core.models.paths import StepModel, StepShape
@@ -16,14 +16,18 @@ from core.train.step_batches import (
     MOST_USERS,
     USERS_AT_ONCE,
     Asked,
+    StepVectors,
     Vectors,
+    step_vectors,
     training_batches,
     training_users,
+    vectors_between,
 )
 from core.train.step_scores import LOG_LIKELIHOOD, step_scores, step_shares, tuning_users
 
 WIDTH, DROPOUT = 64, 0.2
-EPOCHS, RATE, WEIGHT_DECAY, WARM_UP = 3, 6e-3, 0.01, 0.1
+EPOCHS, MOST_EPOCHS, FEWEST_STEPS = 3, 40, 120  # more passes where few users make few steps
+RATE, WEIGHT_DECAY, WARM_UP = 6e-3, 0.01, 0.1
 OWN_RATE = (
     3.0  # learning rate of how far own counts are trusted, relative to the rest: few weights, many examples
 )
@@ -53,11 +57,12 @@ def fit_steps(
     model.shares.copy_(step_shares(steps))
     tuning = tuning_users(steps, rng)
     batches = -(-min(len(users), MOST_USERS) // USERS_AT_ONCE)
-    optimizer, schedule = _optimizer(model, EPOCHS * batches)
+    epochs = min(max(EPOCHS, -(-FEWEST_STEPS // batches)), MOST_EPOCHS)
+    optimizer, schedule = _optimizer(model, epochs * batches)
     best, kept = -math.inf, _copy(model)
-    for epoch in range(EPOCHS):
+    for epoch in range(epochs):
         for done, batch in enumerate(training_batches(steps, users, rng)):
-            progress("Learning paths", (epoch + done / batches) / EPOCHS, f"epoch {epoch + 1} of {EPOCHS}")
+            progress("Learning paths", (epoch + done / batches) / epochs, f"epoch {epoch + 1} of {epochs}")
             _step(model.train(), optimizer, batch)
             schedule.step()
         value = _likelihood(model, steps, tuning) if len(tuning) else float(epoch)
@@ -91,7 +96,9 @@ def _step(model: StepModel, optimizer: torch.optim.Optimizer, batch: Asked) -> N
     optimizer.step()
 
 
-def _likelihood(model: StepModel, steps: Steps, users: np.ndarray, vectors: Vectors | None = None) -> float:
+def _likelihood(
+    model: StepModel, steps: Steps, users: np.ndarray, vectors: StepVectors | None = None
+) -> float:
     return float(step_scores(model, steps, VALIDATION, users=users, vectors=vectors)[LOG_LIKELIHOOD].mean())
 
 
@@ -104,13 +111,14 @@ def _with_vectors(
 ) -> StepModel:
     """The model with a user term, or as it was where the term does not help the tuning users."""
     asked, logits, answers = _sampled(model, steps, vectors, rng)
+    later = vectors_between(vectors, steps, tuning, steps.ends(TRAIN), steps.ends(VALIDATION))
     longer = StepModel(StepShape(len(steps.names), WIDTH, DROPOUT, user_width=asked.shape[1]))
     longer.load_state_dict(model.state_dict(), strict=False)
     longer.user.standardise(asked)
     best, kept = _likelihood(model, steps, tuning), None
     for penalty in PENALTIES:
         _fit_user_term(longer, asked, logits, answers, penalty)
-        value = _likelihood(longer, steps, tuning, vectors)
+        value = _likelihood(longer, steps, tuning, later)
         if value > best:
             best, kept = value, _copy(longer)
     if kept is None:
@@ -125,12 +133,15 @@ def _sampled(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """User vectors, the model's logits and the answers of some training steps: (N, V), (N, C), (N, C)."""
     users = np.sort(rng.permutation(training_users(steps))[: WITH_VECTORS // VECTORS_OF_USER])
-    found = []
-    for batch in training_batches(steps, users, rng):
-        few = replace(batch, places=batch.places[:, :VECTORS_OF_USER], known=batch.known[:, :VECTORS_OF_USER])
-        logits = model.eval()(model.states(few.contents, few.known))
-        found.append((few.vectors(steps, vectors), logits, few.answers))
-    return tuple(torch.cat(part) for part in zip(*found, strict=True))
+    batches = [
+        replace(batch, places=batch.places[:, :VECTORS_OF_USER], known=batch.known[:, :VECTORS_OF_USER])
+        for batch in training_batches(steps, users, rng)
+    ]
+    logits = [model.eval()(batch.states(model)) for batch in batches]
+    asked = [(batch.repeated_users, batch.places.ravel()) for batch in batches]
+    who, where = (np.concatenate(part) for part in zip(*asked, strict=True))
+    found = step_vectors(vectors, steps, who, where).at(who, where)
+    return found, torch.cat(logits), torch.cat([batch.answers for batch in batches])
 
 
 def _fit_user_term(

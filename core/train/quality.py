@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -127,19 +127,16 @@ def train_network(
 def train_again(
     lesson: Lesson, learnt: Learnt, *, seed: int, device: Device, progress: Progress
 ) -> ServiceModel:
-    """A network like the one learnt, after as many passes over the rows used and the tuning rows together.
-
-    The tuning rows are the latest ones: what they say of the present is worth having, once they have decided.
+    """A network like the one learnt, after as many passes over the rows that this lesson uses.
 
     Raises:
         TrainingError: the loss is no longer finite. Cancelled: `progress` said so.
     """
-    both = replace(lesson, used=np.concatenate([lesson.used, lesson.tuning]))
     with _fresh(learnt.model.shape, seed=seed, device=device) as model:
         optimizer, rng = _optimizer(model), np.random.default_rng(seed)
         for epoch in range(learnt.epochs):
             part = part_of(progress, epoch / learnt.epochs, (epoch + 1) / learnt.epochs)
-            _epoch(model, optimizer, both, rng, epoch, part)
+            _epoch(model, optimizer, lesson, rng, epoch, part)
     return model.eval()
 
 

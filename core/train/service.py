@@ -2,23 +2,24 @@
 
 import json
 import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 
 import numpy as np
 import pandas as pd
 from torch import Tensor
 
 from core.data.order_context import Coding, Context, coding_of
-from core.data.service import Rows, representative_weights
+from core.data.service import Rows
 from core.data.splits import TRAIN, VALIDATION
 from core.errors import CorruptArtefact, TrainingError
+from core.models.bias import line_at
 from core.models.representations import Representations
 from core.models.service import ServiceModel, ServiceShape
 from core.progress import Progress, part_of, quiet
 from core.train.conformal import Calibration, calibrate, conformity_scores
 from core.train.device import choose_device
-from core.train.quality import Inputs, Learnt, Lesson, ask, train_again, train_network
+from core.train.quality import Inputs, ask
+from core.train.ways import Study, Way
 
 FORMAT = 1
 FEWEST_TRAINING, FEWEST_HELD_OUT = 200, 50  # rows; of validation in each half
@@ -27,9 +28,8 @@ FEWEST_LEVELS = 10  # outcomes with at most so many whole values are whole
 
 @dataclass(frozen=True)
 class Scale:
-    """How outcomes are standardised, and which values they can have."""
+    """The spread by which outcomes are standardised, and which values they can have."""
 
-    mean: float
     deviation: float
     lowest: float
     highest: float
@@ -55,32 +55,21 @@ class TrainedService:
     """A model that can be asked, and how it was chosen.
 
     Attributes:
-        represented: whether it reads [U; P; U*P; R] beside the context.
-        all_rows: whether it learnt from rows outside of the unbiased sample too, weighted; None where there were none.
-        tuning: error on the tuning half of each way tried. calibration_rows: validation rows behind the intervals.
+        line: what the network's answers are added to, (F + 1) numbers: the intercept, then one per number of the
+            context.
+        way: how it learnt. tuning: the loss on the tuning rows of each way tried.
+        training_rows, calibration_rows: behind the network, and behind the intervals.
     """
 
     model: ServiceModel
     coding: Coding
+    line: list[float]
     scale: Scale
     calibration: Calibration
-    represented: bool
-    all_rows: bool | None
+    way: Way
     tuning: dict[str, float]
     training_rows: int
     calibration_rows: int
-
-
-@dataclass(frozen=True)
-class _Way:
-    """One way to learn: with U, P and R or without, from which rows."""
-
-    represented: bool
-    all_rows: bool | None
-
-    def __str__(self) -> str:
-        rows = {None: "", True: ", all rows weighted", False: ", unbiased rows alone"}[self.all_rows]
-        return ("U, P, R and context" if self.represented else "context alone") + rows
 
 
 def fit(
@@ -95,8 +84,8 @@ def fit(
 ) -> TrainedService:
     """Choose a way to learn on one half of the validation users, learn from these too, calibrate on the other half.
 
-    Tried: the unbiased training rows alone or all of them, weighted to look like these; then the better of the two
-    without U, P and R.
+    Tried: the unbiased training rows alone or all of them, weighted to look like these; without U, P and R; on top of a
+    line through the numbers of the context. Each is compared with the best so far.
 
     Args:
         context, represented, labels: of each row; `labels` are the groups that intervals hold for.
@@ -105,67 +94,25 @@ def fit(
         TrainingError: too few rows, or the loss is no longer finite. Cancelled: `progress` said so.
     """
     check_rows(rows, seed=seed)
-    train = rows.split == TRAIN
-    learnt = train & rows.unbiased
+    learnt = (rows.split == TRAIN) & rows.unbiased
     coding, scale = coding_of(context, learnt), scale_of(rows.observed[learnt])
     inputs = Inputs(*coding.arrays(context), represented)
     tuning, calibrating = (np.flatnonzero(half) for half in halves(rows, seed=seed))
-    where = choose_device(device)
-    options = {"seed": seed, "device": where}
-
-    def learn(way: _Way, place: int) -> Learnt:
-        lesson, part = (
-            _lesson(rows, inputs, scale, way, tuning),
-            part_of(progress, place / 4, (place + 1) / 4),
-        )
-        return train_network(lesson, _shape(lesson.inputs, coding), **options, progress=part)
-
-    found = _tried(learn, represented=represented is not None, biased=bool((train & ~learnt).any()))
-    best = min(found, key=lambda way: found[way].error)
-    lesson, last = _lesson(rows, inputs, scale, best, tuning), part_of(progress, 3 / 4, 1.0)
+    study = Study(rows, inputs, coding, scale.deviation, tuning, choose_device(device), seed)
+    way, found = study.choose(part_of(progress, 0.0, 0.8))
+    model, line, training_rows = study.again(way, found[way], part_of(progress, 0.8, 1.0))
     trained = TrainedService(
-        model=train_again(lesson, found[best], **options, progress=last),
+        model=model,
         coding=coding,
+        line=line.tolist(),
         scale=scale,
         calibration=Calibration(0.0, {}),
-        represented=best.represented,
-        all_rows=best.all_rows,
+        way=way,
         tuning={str(way): one.error for way, one in found.items()},
-        training_rows=len(lesson.used) + len(tuning),
+        training_rows=training_rows,
         calibration_rows=len(calibrating),
     )
     return replace(trained, calibration=_calibration(trained, inputs, rows, labels, calibrating))
-
-
-def _tried(learn: Callable[[_Way, int], Learnt], *, represented: bool, biased: bool) -> dict[_Way, Learnt]:
-    """What each way leads to; `learn` is told the way and how many came before it."""
-    choices = (False, True) if biased else (None,)
-    found = {}
-    for all_rows in choices:
-        found[_Way(represented, all_rows)] = learn(_Way(represented, all_rows), len(found))
-    if represented:
-        best = min(found, key=lambda way: found[way].error)
-        without = replace(best, represented=False)
-        found[without] = learn(without, len(found))
-    return found
-
-
-def _lesson(rows: Rows, inputs: Inputs, scale: Scale, way: _Way, tuning: np.ndarray) -> Lesson:
-    train = rows.split == TRAIN
-    weights = representative_weights(rows, train) if way.all_rows else rows.weights
-    return Lesson(
-        inputs=inputs if way.represented else replace(inputs, represented=None),
-        target=((rows.observed - scale.mean) / scale.deviation).astype(np.float32),
-        weights=np.where(train, weights, rows.weights).astype(np.float32),
-        used=np.flatnonzero(train if way.all_rows else train & rows.unbiased),
-        tuning=tuning,
-        title=rows.outcome.title,
-    )
-
-
-def _shape(inputs: Inputs, coding: Coding) -> ServiceShape:
-    vectors = 0 if inputs.represented is None else inputs.represented.users.shape[1]
-    return ServiceShape(vectors=vectors, numbers=coding.width, sizes=tuple(coding.sizes))
 
 
 def halves(rows: Rows, *, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -190,12 +137,12 @@ def check_rows(rows: Rows, *, seed: int) -> None:
 
 
 def scale_of(observed: np.ndarray) -> Scale:
-    """Centre, spread and possible values of an outcome, as the training rows show them."""
+    """Spread and possible values of an outcome, as the training rows show them."""
     deviation = float(observed.std())
     values = np.unique(observed)
     whole = len(values) <= FEWEST_LEVELS and bool(np.all(values == np.round(values)))
     limits = (float(values[0]), float(values[-1])) if whole else (-math.inf, math.inf)
-    return Scale(float(observed.mean()), deviation if deviation > 0 else 1.0, *limits, whole)
+    return Scale(deviation if deviation > 0 else 1.0, *limits, whole)
 
 
 def predict(
@@ -225,8 +172,9 @@ def predict(
 
 def _answers(trained: TrainedService, inputs: Inputs, places: np.ndarray) -> Predictions:
     """Answers before calibration, in units of the outcome."""
-    seen = inputs if trained.represented else replace(inputs, represented=None)
-    answers = ask(trained.model, seen, places) * trained.scale.deviation + trained.scale.mean
+    seen = inputs if trained.way.represented else replace(inputs, represented=None)
+    start = line_at(np.array(trained.line), inputs.numbers[places])
+    answers = ask(trained.model, seen, places) * trained.scale.deviation + start[:, None]
     return Predictions(*answers.T)
 
 
@@ -240,16 +188,11 @@ def _calibration(
 
 def dump(trained: TrainedService) -> tuple[dict[str, Tensor], str]:
     """The weights, and what rebuilds the model from them as JSON text."""
-    described = {
-        "format": FORMAT,
-        "shape": asdict(trained.model.shape),
-        "coding": asdict(trained.coding),
-        "scale": {name: _finite(value) for name, value in asdict(trained.scale).items()},
-        "calibration": asdict(trained.calibration),
-    } | {
-        name: getattr(trained, name)
-        for name in ("represented", "all_rows", "tuning", "training_rows", "calibration_rows")
-    }
+    plain = {field.name: getattr(trained, field.name) for field in fields(trained) if field.name != "model"}
+    described = {name: asdict(value) if is_dataclass(value) else value for name, value in plain.items()}
+    if not trained.scale.whole:
+        described["scale"] |= {"lowest": None, "highest": None}  # JSON knows no infinity
+    described |= {"format": FORMAT, "shape": asdict(trained.model.shape)}
     return trained.model.state_dict(), json.dumps(described, allow_nan=False)
 
 
@@ -270,18 +213,14 @@ def undump(tensors: dict[str, Tensor], text: str) -> TrainedService:
         raise CorruptArtefact(
             "The service model does not fit its description. Train again to replace it."
         ) from error
-    coding, scale, calibration = (described.pop(name) for name in ("coding", "scale", "calibration"))
+    coding, scale = described["coding"], described["scale"]
     coding["numbers"] = {name: tuple(values) for name, values in coding["numbers"].items()}
     if not scale["whole"]:
         scale |= {"lowest": -math.inf, "highest": math.inf}
-    return TrainedService(
-        model=model.eval(),
-        coding=Coding(**coding),
-        scale=Scale(**scale),
-        calibration=Calibration(**calibration),
-        **described,
-    )
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+    parts = {
+        "coding": Coding(**coding),
+        "scale": Scale(**scale),
+        "calibration": Calibration(**described["calibration"]),
+        "way": Way(**described["way"]),
+    }
+    return TrainedService(model=model.eval(), **described | parts)

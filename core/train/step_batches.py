@@ -42,17 +42,48 @@ class Asked:
         """What the steps asked about were, (B P, C)."""
         return self.contents.take_along_dim(self.known[:, :, None], dim=1).flatten(0, 1)
 
-    def states(self, model: NextStep, steps: Steps, vectors: Vectors | None = None) -> State:
+    def states(self, model: NextStep, vectors: "StepVectors | None" = None) -> State:
         """What the model knows before each step asked about, B P states; user vectors only if it uses them."""
         state = model.states(self.contents, self.known)
         if vectors is None or not (isinstance(model, StepModel) and model.user is not None):
             return state
-        return model.with_users(state, self.vectors(steps, vectors))
+        return model.with_users(state, vectors.at(self.repeated_users, self.places.ravel()))
 
-    def vectors(self, steps: Steps, vectors: Vectors) -> Tensor:
-        """User vectors right before each step asked about, (B P, V)."""
-        users = np.repeat(self.users, self.places.shape[1])
-        return torch.from_numpy(vectors(users, steps.asked_at(users, self.places.ravel())))
+    @property
+    def repeated_users(self) -> np.ndarray:
+        """The user of each step asked about, int64 (B P,)."""
+        return np.repeat(self.users, self.places.shape[1])
+
+
+@dataclass(frozen=True)
+class StepVectors:
+    """User vectors right before steps. A step is found by user + place, which no other user's step shares.
+
+    Attributes:
+        keys: int64 (M,), ascending. vectors: float32 (M, V).
+    """
+
+    keys: np.ndarray
+    vectors: np.ndarray
+
+    def at(self, users: np.ndarray, places: np.ndarray) -> Tensor:
+        """Of steps that were asked for, (N, V)."""
+        return torch.from_numpy(self.vectors[np.searchsorted(self.keys, users + places)])
+
+
+def step_vectors(vectors: Vectors, steps: Steps, users: np.ndarray, places: np.ndarray) -> StepVectors:
+    """Ask for the vectors of `users` (N,) before the steps at `places` (N,), all at once."""
+    keys, first = np.unique(users + places, return_index=True)
+    users, places = users[first], places[first]
+    return StepVectors(keys, vectors(users, steps.asked_at(users, places)))
+
+
+def vectors_between(
+    vectors: Vectors, steps: Steps, users: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> StepVectors:
+    """The same for all steps of `users` from `low` to `high` (U,)."""
+    rows, _, places = _grid(low[users], (high - low)[users])
+    return step_vectors(vectors, steps, users[rows], places)
 
 
 def window(steps: Steps, begin: np.ndarray, end: np.ndarray) -> Tensor:

@@ -12,8 +12,9 @@ from core.data.splits import TEST, TRAIN, VALIDATION
 from core.data.steps import Steps
 from core.models.paths import NextStep, StepModel, likeliest_paths
 from core.models.step_rules import StepRule
+from core.progress import Progress, part_of, quiet
 from core.schema.tables import USER
-from core.train.step_batches import Vectors, asked_in, asked_when, window
+from core.train.step_batches import StepVectors, asked_in, asked_when, window
 
 TUNING_USERS, RULE_USERS = 1_000, 400  # of the validation window, at most: for the model, for the rules
 SMOOTHINGS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0)
@@ -25,7 +26,7 @@ AT_ONCE = 8192
 
 @torch.inference_mode()
 def step_scores(
-    model: NextStep, steps: Steps, split: int, *, users: np.ndarray, vectors: Vectors | None = None
+    model: NextStep, steps: Steps, split: int, *, users: np.ndarray, vectors: StepVectors | None = None
 ) -> pd.DataFrame:
     """How well the steps of a split are foretold, each from all before it; mean over the steps of each user.
 
@@ -38,7 +39,7 @@ def step_scores(
     """
     parts = []
     for batch in asked_in(steps, split, users):
-        logs = said(model).log_probabilities(batch.states(model, steps, vectors))
+        logs = said(model).log_probabilities(batch.states(model, vectors))
         answers = batch.answers
         best = answers.gather(1, logs.topk(min(max(HITS), logs.shape[1]), dim=1).indices) > 0
         values = [(answers * logs).sum(dim=1), *(best[:, :k].any(dim=1).float() for k in HITS)]
@@ -56,7 +57,7 @@ def path_hits(
     users: np.ndarray,
     length: int,
     ks: tuple[int, ...],
-    vectors: Vectors | None = None,
+    vectors: StepVectors | None = None,
 ) -> pd.DataFrame:
     """Whether the next `length` steps of each of `users` in the test window are among the k likeliest paths.
 
@@ -68,7 +69,7 @@ def path_hits(
     """
     names, parts, first = [f"path_hit@{k}" for k in ks], [], steps.ends(VALIDATION)
     for batch in asked_when(steps, TEST, users):
-        state = batch.states(said(model), steps, vectors)
+        state = batch.states(said(model), vectors)
         paths, _ = likeliest_paths(model, state, length=length, k=max(ks), width=max(BEAM, max(ks)))
         went = torch.from_numpy(steps.main[first[batch.users, None] + np.arange(length)])
         same = (paths == went[:, None]).all(dim=2)  # (B, k)
@@ -112,24 +113,25 @@ def step_transitions(steps: Steps) -> Tensor:
     return counts
 
 
-def step_rules(steps: Steps, *, seed: int) -> dict[str, StepRule]:
+def step_rules(steps: Steps, *, seed: int, progress: Progress = quiet) -> dict[str, StepRule]:
     """The rules to beat; how much each is smoothed is what validation likes best."""
     users = tuning_users(steps, np.random.default_rng(seed), most=RULE_USERS)
     popular = StepRule(step_shares(steps), math.inf)
     chain = replace(popular, transitions=step_transitions(steps))
     return {
-        "markov": _tuned(chain, steps, users),
-        "own_frequency": _tuned(popular, steps, users),
+        "markov": _tuned(chain, steps, users, part_of(progress, 0.0, 0.5)),
+        "own_frequency": _tuned(popular, steps, users, part_of(progress, 0.5, 1.0)),
         "popularity": popular,
     }
 
 
-def _tuned(rule: StepRule, steps: Steps, users: np.ndarray) -> StepRule:
+def _tuned(rule: StepRule, steps: Steps, users: np.ndarray, progress: Progress) -> StepRule:
     tried = [replace(rule, smoothing=smoothing) for smoothing in SMOOTHINGS]
     if not len(users):
         return tried[len(tried) // 2]
 
-    def likelihood(one: StepRule) -> float:
-        return step_scores(one, steps, VALIDATION, users=users)[LOG_LIKELIHOOD].mean()
+    def likelihood(number: int) -> float:
+        progress("Learning paths", number / len(tried), "simple rules")
+        return step_scores(tried[number], steps, VALIDATION, users=users)[LOG_LIKELIHOOD].mean()
 
-    return max(tried, key=likelihood)
+    return tried[max(range(len(tried)), key=likelihood)]

@@ -13,7 +13,7 @@ from core.schema.documents import Artefact
 from core.store.artefacts import ArtefactStore
 from core.train.fit import TrainedModel
 
-FORMAT = 2
+FORMAT = 3
 
 
 def save(artefacts: ArtefactStore, run_id: str, trained: TrainedModel) -> Artefact:

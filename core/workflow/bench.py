@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 
 import core
 from core.data.inputs import ModelInputs, Positives
@@ -26,6 +25,7 @@ from core.schema.documents import RUNS, Dataset, Run
 from core.schema.settings import DatasetSettings, TrainSettings
 from core.schema.tables import USER
 from core.store.workspace import Workspace
+from core.train.device import choose_device
 from core.train.weights import load
 from core.workflow.evaluation import estimates
 from core.workflow.questions import Question, questions
@@ -88,12 +88,13 @@ def bench_accuracy(
     for number in range(seeds):
         share = (BASELINES_FROM - PREPARING) / seeds
         part = part_of(progress, PREPARING + number * share, PREPARING + (number + 1) * share)
-        seeded = settings.model_copy(update={"seed": settings.seed + number})
+        alone = {"seed": settings.seed + number, "models": ()}  # only the recommender is judged here
+        seeded = settings.model_copy(update=alone)
         runs.append(_finished_run(workspace, dataset, seeded, part))
     question = questions(workspace, dataset, settings)["test"]
     ours = [_judged_run(workspace, run, question) for run in runs]
     rules = _judged_baselines(question, part_of(progress, BASELINES_FROM, 1))
-    return _described(dataset, settings, runs, question) | _compared(ours, rules)
+    return _described(dataset, runs, question) | _compared(ours, rules)
 
 
 def _finished_run(workspace: Workspace, dataset: Dataset, settings: TrainSettings, progress: Progress) -> Run:
@@ -130,7 +131,8 @@ def _judged_run(workspace: Workspace, run: Run, question: Question) -> Judged:
     per_user = run_table(workspace, run, "per_user_test", [USER, *METRICS]).set_index(USER)
     answers, new = unseen(question), None
     if answers is not None:
-        model, task = load(workspace.artefacts, run.artefacts["weights"], device=torch.device(run.device))
+        device = choose_device("auto").torch
+        model, task = load(workspace.artefacts, run.artefacts["weights"], device=device)
         ranked = np.full((question.inputs.n_users, max(KS)), NOTHING, np.int32)
         for users, items, scores in rank(
             model,
@@ -138,7 +140,7 @@ def _judged_run(workspace: Workspace, run: Run, question: Question) -> Judged:
             np.arange(question.inputs.n_users),
             task=replace(task, exclude_seen=True),
             k=max(KS),
-            device=torch.device(run.device),
+            device=device,
         ):
             ranked[users, : items.shape[1]] = np.where(np.isfinite(scores), items, NOTHING)
         new = per_user_metrics(ranked, answers.offsets, answers.items, KS)[METRICS]
@@ -209,16 +211,15 @@ def _estimated(judged: Judged) -> dict[str, Any]:
     return found if judged.new is None else found | {"new_items": estimates(judged.new)}
 
 
-def _described(
-    dataset: Dataset, settings: TrainSettings, runs: list[Run], question: Question
-) -> dict[str, Any]:
+def _described(dataset: Dataset, runs: list[Run], question: Question) -> dict[str, Any]:
+    settings = TrainSettings.model_validate(runs[0].settings)  # with what was left to the data filled in
     return {
         "data": dataset.name,
         "dataset": dataset.id,
         "split": dataset.settings["split"],
         "users": int(np.count_nonzero(np.diff(question.positives.offsets))),
         "catalogue": question.inputs.n_items,
-        "settings": settings.model_dump(mode="json", exclude={"seed", "device"}),
+        "settings": settings.model_dump(mode="json", exclude={"seed", "device", "models"}),
         "machine": f"{runs[0].device}, {os.cpu_count()} CPU cores",
         "runs": [
             {

@@ -36,7 +36,7 @@ def as_markdown(answer: dict[str, Any]) -> str:
         ]
         cells += [_cell(found["new_items"][metric]) for metric in NEW] if repeats else []
         ahead = _signed(differences[name][METRICS[0]]) if name in differences else ""
-        rows.append([TITLES.get(name, name), *cells, ahead, f"{found['seconds']:.0f}"])
+        rows.append([TITLES.get(name, name), *cells, ahead, _seconds(found["seconds"])])
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join([*(f"| {' | '.join(row)} |" for row in lines), "", *_notes(answer, repeats=repeats)])
 
@@ -71,6 +71,10 @@ def _signed(estimate: dict[str, float | None]) -> str:
     ends = [estimate[name] for name in ("value", "low", "high")]
     value, *interval = (None if end is None else ("−" if end < 0 else "+") + _short(abs(end)) for end in ends)
     return value if interval[0] is None else f"{value} [{interval[0]}, {interval[1]}]"
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.1f}" if seconds < 10 else f"{seconds:,.0f}"
 
 
 def _short(share: float) -> str:

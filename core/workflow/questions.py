@@ -6,12 +6,14 @@ from functools import partial
 
 import pandas as pd
 
+from core.data.content import item_content
 from core.data.dataset import table
 from core.data.inputs import ModelInputs, Positives, model_inputs, positives
+from core.data.sentences import minilm
 from core.data.support import TIMING
 from core.schema.documents import Dataset
 from core.schema.settings import TrainSettings
-from core.schema.tables import BASKET, EVENT, ITEM, RATING, SATISFACTION, SPLIT, TIMESTAMP, USER
+from core.schema.tables import BASKET, EVENT, IN_CATALOGUE, ITEM, RATING, SATISFACTION, SPLIT, TIMESTAMP, USER
 from core.store.workspace import Workspace
 
 HISTORY_BEFORE = {"validation": "train", "test": "validation"}  # what a list for each split may know
@@ -39,10 +41,15 @@ def questions(workspace: Workspace, dataset: Dataset, settings: TrainSettings) -
 def inputs_of(workspace: Workspace, dataset: Dataset, settings: TrainSettings) -> Callable[..., ModelInputs]:
     """What a model may know of a dataset `until` the end of each split."""
     events = table(workspace, dataset, "events", [USER, ITEM, BASKET, TIMESTAMP, EVENT, SPLIT])
+    items = table(workspace, dataset, "items")
+    images = table(workspace, dataset, "images") if "images" in dataset.tables else None
     return partial(
         model_inputs,
         events,
-        table(workspace, dataset, "items"),
+        items,
+        content=item_content(
+            items[items[IN_CATALOGUE]], images=images, encode=minilm() if settings.sentences else None
+        ),
         n_users=dataset.counts["users"],
         users=_visible_users(workspace, dataset, settings),
         ratings=_ratings(workspace, dataset),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import torch
 from optuna import TrialPruned
 from optuna.study import Study
@@ -17,12 +18,15 @@ from core import __version__
 from core.data.dataset import load, table
 from core.data.inputs import positives
 from core.errors import TrainingError
+from core.models.history import index_history
+from core.models.task import resolve_task
 from core.progress import Progress, quiet
 from core.schema.documents import SEARCHES, Dataset, Epoch, Search, SearchTrial, now
 from core.schema.settings import SearchSettings, TrainSettings
 from core.schema.tables import EVENT, ITEM, SPLIT, USER
 from core.store.workspace import Workspace
 from core.train.fit import fit
+from core.train.setup import settled
 from core.workflow.questions import HISTORY_BEFORE, Question, inputs_of
 from core.workflow.search_space import space, tried, varied
 from core.workflow.search_study import (
@@ -33,12 +37,15 @@ from core.workflow.search_study import (
     importances,
     open_study,
     problem,
+    reached,
     settle_lost,
 )
 
 VALIDATION = "validation"
 SECONDS, CREATED = "seconds", "created_at"  # what the study keeps besides
-NO_ANSWERS = "Nothing to search by: nobody with a history took anything of the catalogue in the validation window."
+NO_ANSWERS = (
+    "Nothing to search by: nobody with a history took anything of the catalogue in the validation window."
+)
 NO_HISTORY = "Nothing to learn from: no user has two baskets at different times before the split."
 
 
@@ -48,11 +55,16 @@ class _TimeIsUp(Exception):
 
 @dataclass(frozen=True)
 class _Asked:
-    """What one call of `search` works with; `deadline` on the monotonic clock, None without one."""
+    """What one call of `search` works with.
+
+    `given` and `base` are the settings to start from, before and after the data filled in what is automatic; `deadline`
+    is on the monotonic clock, None without one.
+    """
 
     workspace: Workspace
     dataset: Dataset
     settings: SearchSettings
+    given: TrainSettings
     base: TrainSettings
     question: Question
     study: Study
@@ -88,12 +100,14 @@ def search(
     dataset = load(workspace, dataset_id)
     progress("Reading", 0.0, dataset.name)
     question = _question(workspace, dataset, base)
-    with open_study(workspace, _id(dataset, base)) as study:
+    start = _settled(question, base)
+    with open_study(workspace, _id(dataset, start)) as study:
         settle_lost(study)
         if CREATED not in study.user_attrs:
             study.set_user_attr(CREATED, now())
+        deadline = _deadline(study, settings)
         asked = _Asked(
-            workspace, dataset, settings, base, question, study, progress, scratch, _deadline(study, settings)
+            workspace, dataset, settings, base, start, question, study, progress, scratch, deadline
         )
         try:
             while len(finished(study)) < settings.trials:
@@ -102,14 +116,6 @@ def search(
         except _TimeIsUp:
             pass
         return _keep(asked, done=True)
-
-
-def list_searches(workspace: Workspace, dataset_id: str, *, limit: int = 50) -> list[Search]:
-    """The searches on a dataset, newest first."""
-    found = workspace.documents.find(
-        SEARCHES, field="dataset", value=dataset_id, sort=CREATED, descending=True, limit=limit
-    )
-    return [Search.model_validate(document) for document in found]
 
 
 def _id(dataset: Dataset, base: TrainSettings) -> str:
@@ -124,9 +130,15 @@ def _question(workspace: Workspace, dataset: Dataset, base: TrainSettings) -> Qu
     inputs = inputs_of(workspace, dataset, base)(until=HISTORY_BEFORE[VALIDATION])
     events = table(workspace, dataset, "events", [USER, ITEM, EVENT, SPLIT])
     answers = positives(events, inputs.n_items, inputs.n_users, VALIDATION)
-    if not len(answers.items):
+    if not ((np.diff(inputs.history.offsets) > 0) & (np.diff(answers.offsets) > 0)).any():
         raise TrainingError(NO_ANSWERS)
     return Question(inputs, answers)
+
+
+def _settled(question: Question, base: TrainSettings) -> TrainSettings:
+    """The settings with numbers where they are automatic, so that a search can vary those as well."""
+    history = index_history(question.inputs)
+    return settled(base, resolve_task(history, base), history)
 
 
 def _deadline(study: Study, settings: SearchSettings) -> float | None:
@@ -217,13 +229,13 @@ def _keep(asked: _Asked, *, done: bool) -> Search:
     found = Search(
         _id=study.study_name,
         dataset=asked.dataset.id,
-        base=asked.base.model_dump(mode="json"),
+        base=asked.given.model_dump(mode="json"),
         settings=asked.settings.model_dump(mode="json"),
         created_at=study.user_attrs[CREATED],
         finished=done,
         trials=[_described(asked, trial, place) for place, trial in enumerate(trials)],
         best=1 + [trial.number for trial in trials].index(study.best_trial.number),
-        importances=importances(study) if done else {},
+        importances=importances(study),
     )
     asked.workspace.documents.put(SEARCHES, found.dump())
     return found
@@ -236,7 +248,7 @@ def _described(asked: _Asked, trial: FrozenTrial, place: int) -> SearchTrial:
         number=place + 1,
         params=varied(tried(asked.base, trial.params) if place else asked.base),
         state="complete" if trial.state == TrialState.COMPLETE else unfinished,
-        value=max(trial.intermediate_values.values(), default=None),
+        value=reached(trial),
         epochs=len(trial.intermediate_values),
         seconds=trial.user_attrs.get(SECONDS, 0.0),
         problem=why,

@@ -30,7 +30,7 @@ DIGITS = 3  # of a tried number: more would only look exact
 
 
 def space(base: TrainSettings) -> dict[str, BaseDistribution]:
-    """The values that each varied setting may take; those of `base` are always among them.
+    """The values that each varied setting may take; those of `base`, none of them automatic, are always among them.
 
     Every combination is valid: each number of heads divides each width.
     """
@@ -53,7 +53,7 @@ def tried(base: TrainSettings, params: dict[str, Any]) -> TrainSettings:
     return settings_from(TrainSettings, base.model_dump() | rounded)
 
 
-def _rounded(value: float | None, values: BaseDistribution) -> float | None:
+def _rounded(value: float, values: BaseDistribution) -> float:
     """A float to few digits, still between its bounds; anything else as it is."""
     if not isinstance(values, FloatDistribution):
         return value
@@ -65,9 +65,9 @@ def varied(settings: TrainSettings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in space(settings)}
 
 
-def _with(options: tuple, value: float | None) -> list:
-    """The options and the value, in order; an automatic value (None) first."""
-    return sorted({*options, value}, key=lambda option: (option is not None, option or 0))
+def _with(options: tuple, value: float) -> list:
+    """The options and the value, in order."""
+    return sorted({*options, value})
 
 
 def _around(bounds: tuple, value: float) -> tuple:

@@ -67,14 +67,8 @@ def notes(
 
 def _ways(trained: TrainedService) -> str:
     """Which of the ways tried was taken, and by what."""
-    errors = ", ".join(f"{way} {error:.3f}" for way, error in trained.tuning.items())
-    rows = {
-        None: "",
-        True: ", and from all rows, weighted to look like the random ones",
-        False: ", and from the random rows alone",
-    }
-    taken = "U, P, R and the order's context" if trained.represented else "the order's context alone"
-    return f"By the loss on the tuning rows ({errors}) it predicts from {taken}{rows[trained.all_rows]}."
+    errors = "; ".join(f"{way} {error:.3f}" for way, error in trained.tuning.items())
+    return f"Chosen by the loss on validation rows: {trained.way}. Tried: {errors}."
 
 
 def _against(report: ModelReport, error: str, unit: str) -> str:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from core.data.service import Rows
 from core.fairness.suppression import SHOWN, group_states
-from core.models.bias import BiasModel, Outcomes, choose_strengths, fit_bias
+from core.models.bias import BiasModel, Outcomes, choose_strengths, fit_bias, fit_line, line_at
 from core.schema.documents import Measured, ModelReport
 from core.schema.settings import Statistics
 from core.schema.tables import HIGH, LOW, OUTCOME
@@ -15,7 +15,6 @@ from core.train.conformal import COVERAGE
 from core.train.service import Predictions
 
 BLOCK = 2**22  # numbers of a block of draws
-RIDGE = 1.0  # strength of the linear baseline
 CENTRES = ("mean", "median")
 ERRORS = ("mae", "rmse")
 
@@ -47,7 +46,8 @@ def baseline_rules(
         items, users = choose_strengths(parts["train"], parts["validation"], by=by)
         bias = fit_bias(known, item_strength=items, user_strength=users, by=by)
         rules |= {by: _constant(bias, known, asked), f"bias_{by}": Rule(bias.predict(asked))}
-    return rules | {"linear": Rule(_line(known, numbers[train | validation], numbers[test]))}
+    line = fit_line(numbers[train | validation], known.observed, known.weights)
+    return rules | {"linear": Rule(line_at(line, numbers[test]))}
 
 
 def _outcomes(rows: Rows, chosen: np.ndarray) -> Outcomes:
@@ -65,17 +65,6 @@ def _constant(bias: BiasModel, known: Outcomes, asked: Outcomes) -> Rule:
     )
     low, high = (np.full(len(asked.observed), end) for end in ends)
     return Rule(np.full(len(asked.observed), bias.centre), low, high)
-
-
-def _line(known: Outcomes, numbers: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Weighted ridge regression on standardised numbers, (N, F) -> (M,)."""
-    known_numbers, asked = (
-        np.column_stack([np.ones(len(part)), part]).astype(float) for part in (numbers, asked)
-    )
-    weighted = known_numbers * known.weights[:, None]
-    penalty = RIDGE * np.eye(known_numbers.shape[1])
-    penalty[0, 0] = 0.0
-    return asked @ np.linalg.solve(weighted.T @ known_numbers + penalty, weighted.T @ known.observed)
 
 
 def measure(

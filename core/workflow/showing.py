@@ -1,7 +1,7 @@
 """What groups of users are shown: how the lists divide over categories, prices, brands and popularity."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -9,11 +9,8 @@ import pandas as pd
 from core.data.dataset import load, table
 from core.data.purchases import purchases
 from core.data.splits import TEST
-from core.fairness.groups import Groups, group_labels
-from core.fairness.stats import bootstrap, intervals
-from core.fairness.suppression import HIDDEN, SHOWN, group_states
+from core.fairness.groups import group_labels
 from core.schema.documents import Dataset, Run
-from core.schema.settings import Statistics
 from core.schema.tables import (
     BRAND,
     CATEGORY,
@@ -36,44 +33,27 @@ from core.schema.tables import (
 )
 from core.store.workspace import Workspace
 from core.workflow.runs import run_table
+from core.workflow.showing_groups import GroupMeans, group_means
 
 DIMENSIONS = (CATEGORY, PRICE_BAND, BRAND, POPULARITY_BAND)
 REPEAT = "bought before"
 MOST_VALUES = 8  # of one dimension; the rest is summed up as OTHERS
-COLUMNS = ("dimension", "group", "value_name", "value", "low", "high", "n")
-STATISTICS = Statistics()
 
 
-@dataclass(frozen=True)
-class Shown:
-    """Shares of the lists by group.
+def shown_to_groups(workspace: Workspace, run: Run, *, by: tuple[str, ...], k: int) -> GroupMeans:
+    """Shares of everyone's top k (test lists) by each dimension that the items have, and the repeat share.
 
-    Attributes:
-        groups: names of all groups, in order.
-        hidden: those too small to be shown, or needed to hide one that is; not those known to be empty.
-        rows: columns `dimension`, `group`, `value_name`, `value`, `low`, `high` (fractions of a list, means over
-            users with 95 % interval) and `n` (users); no row of a hidden group.
+    Rows have `dimension` and `value_name` instead of `name`; values are fractions of a list.
     """
-
-    groups: tuple[str, ...]
-    hidden: tuple[str, ...]
-    rows: pd.DataFrame
-
-
-def shown_to_groups(workspace: Workspace, run: Run, *, by: tuple[str, ...], k: int) -> Shown:
-    """Shares of everyone's top k (test lists) by each dimension that the items have, and the repeat share."""
     dataset = load(workspace, run.dataset)
     groups = group_labels(table(workspace, dataset, "users"), by)
     lists = run_table(workspace, run, "candidates_test", [USER, ITEM, RANK])
     lists = lists[lists[RANK] <= k]
     members = np.unique(lists[USER].to_numpy())
-    codes = groups.codes[members]
-    counts = np.bincount(codes, minlength=len(groups.names)).reshape(groups.shape)
-    states = group_states(counts, STATISTICS.minimum_group).ravel()
     shares = _all_shares(lists, members, table(workspace, dataset, "items"), _bought(workspace, dataset))
-    rows = _by_group(shares, codes, groups, states == SHOWN)
-    hidden = tuple(name for name, state in zip(groups.names, states, strict=True) if state == HIDDEN)
-    return Shown(groups.names, hidden, rows)
+    found = group_means(shares, groups, within=(0, 1))
+    named = pd.DataFrame(found.rows["name"].tolist(), columns=["dimension", "value_name"])
+    return replace(found, rows=pd.concat([named, found.rows.drop(columns="name")], axis=1))
 
 
 def _bought(workspace: Workspace, dataset: Dataset) -> pd.MultiIndex:
@@ -122,39 +102,15 @@ def _shares(lists: pd.DataFrame, members: np.ndarray, values: pd.Series, dimensi
     return pd.DataFrame(counts / counts.sum(axis=1, keepdims=True), index=members, columns=columns)
 
 
-def _by_group(shares: pd.DataFrame, codes: np.ndarray, groups: Groups, visible: np.ndarray) -> pd.DataFrame:
-    places = np.flatnonzero(visible)
-    if not len(places):
-        return pd.DataFrame(columns=COLUMNS)
-    kept = np.isin(codes, places)
-    inner = np.searchsorted(places, codes[kept])
-    rng = np.random.default_rng(STATISTICS.seed)
-    moments = bootstrap(shares.to_numpy()[kept], inner, n_groups=len(places), draws=STATISTICS.draws, rng=rng)
-    found = intervals(moments, np.eye(len(places)), confidence=STATISTICS.confidence)
-    rows = [
-        {
-            "dimension": dimension,
-            "group": groups.names[group],
-            "value_name": name,
-            "value": found.value[row, column],
-            "low": max(found.low[row, column], 0.0),
-            "high": min(found.high[row, column], 1.0),
-            "n": int(moments.n[row]),
-        }
-        for column, (dimension, name) in enumerate(shares.columns)
-        for row, group in enumerate(places)
-    ]
-    return pd.DataFrame(rows)
-
-
 @dataclass(frozen=True)
 class OneUser:
     """One user's list beside what that user bought before.
 
     Attributes:
         attributes: the user's attributes as text.
-        shown: the list: rank, title, category, brand, price, score, times bought before.
-        history: what was bought before the test window, most often first: title, category, times, last time.
+        shown: the list: rank, title, category, brand, price, score, times bought before; index: item code.
+        history: what was bought before the test window, most often first: title, category, times, last time; index:
+            item code.
         hits: how many of the list's items the user bought in the test window; None if nothing was bought.
     """
 
@@ -186,4 +142,4 @@ def one_user(workspace: Workspace, run: Run, *, user: int, k: int) -> OneUser:
     history = past.join(items[described]).sort_values(["times", "last"], ascending=False)
     hits = int(shown["bought_next"].sum()) if next_items else None
     attributes = {name: str(users.at[user, name]) for name in dataset.attributes}
-    return OneUser(attributes, shown.drop(columns=ITEM), history.reset_index(drop=True), hits)
+    return OneUser(attributes, shown.set_index(ITEM), history, hits)

@@ -73,10 +73,13 @@ def with_alike(answers: pd.DataFrame, bins: pd.DataFrame) -> pd.DataFrame:
         answers: `horizon_days`, `probability`. bins: as in the table `intent_reliability` of a run.
     """
     known = bins[bins["model"] == MODEL]
-    found = []
-    for row in answers.itertuples():
-        of_horizon = known[known[HORIZON_DAYS] == row.horizon_days]
-        nearest = of_horizon.loc[(of_horizon["predicted"] - row.probability).abs().idxmin()]
-        found.append(nearest[["observed", "low", "high", "n"]].tolist())
-    columns = pd.DataFrame(found, columns=["alike", "low", "high", "n"], index=answers.index)
-    return pd.concat([answers, columns], axis=1)
+    columns = ["observed", "low", "high", "n"]
+    found = [_nearest(row, known)[columns].tolist() for row in answers.itertuples()]
+    beside = pd.DataFrame(found, columns=["alike", *columns[1:]], index=answers.index)
+    return pd.concat([answers, beside], axis=1)
+
+
+def _nearest(answer, bins: pd.DataFrame) -> pd.Series:
+    """The bin of the same question whose mean probability is nearest."""
+    own = bins[bins[HORIZON_DAYS] == answer.horizon_days]
+    return own.loc[(own["predicted"] - answer.probability).abs().idxmin()]

@@ -45,6 +45,11 @@ def how_to_read(reading: str) -> None:
     st.caption(f":material/info: **How to read this.** {reading}")
 
 
+def beside_rules(sentence: str) -> None:
+    """How a model stands beside the best plain rule: never a forecast without it."""
+    st.markdown(f":material/compare_arrows: {sentence}")
+
+
 def table(
     frame: pd.DataFrame, *, name: str, columns: Mapping | None = None, shown: pd.DataFrame | None = None
 ) -> None:

@@ -11,9 +11,19 @@ from core.fairness.compare import RunComparison
 from core.schema.documents import Dataset, Run
 from core.schema.settings import AuditSettings
 from core.store.workspace import Workspace
-from core.workflow import comparing, describing, showing
+from core.workflow import (
+    behaviour_groups,
+    comparing,
+    describing,
+    showing,
+    showing_behaviour,
+    showing_product,
+    showing_service,
+)
 from core.workflow.auditing import audit_run
-from core.workflow.runs import list_runs, load_run
+from core.workflow.behaviour_intent import RELIABILITY
+from core.workflow.runs import list_runs, load_run, run_table
+from core.workflow.showing_groups import GroupMeans
 
 # The leading underscore keeps the workspace out of the key: there is one per server, and ids are unique in it.
 
@@ -47,7 +57,7 @@ def compare(_workspace: Workspace, first: str, second: str, *, by: tuple[str, ..
 
 
 @st.cache_data(max_entries=64, show_spinner="Counting what is shown …")
-def shown_to_groups(_workspace: Workspace, run_id: str, *, by: tuple[str, ...], k: int) -> showing.Shown:
+def shown_to_groups(_workspace: Workspace, run_id: str, *, by: tuple[str, ...], k: int) -> GroupMeans:
     return showing.shown_to_groups(_workspace, load_run(_workspace, run_id), by=by, k=k)
 
 
@@ -79,6 +89,47 @@ def user_ids(_workspace: Workspace, run_id: str) -> pd.Series:
 @st.cache_data(max_entries=32, show_spinner=False)
 def one_user(_workspace: Workspace, run_id: str, *, user: int, k: int) -> showing.OneUser:
     return showing.one_user(_workspace, load_run(_workspace, run_id), user=user, k=k)
+
+
+@st.cache_data(max_entries=64, show_spinner="Reading the forecasts …")
+def intent_of_groups(_workspace: Workspace, run_id: str, *, by: tuple[str, ...], days: int) -> GroupMeans:
+    return behaviour_groups.intent_of_groups(_workspace, load_run(_workspace, run_id), by=by, days=days)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def categories_of_groups(_workspace: Workspace, run_id: str, *, by: tuple[str, ...]) -> GroupMeans:
+    return behaviour_groups.categories_of_groups(_workspace, load_run(_workspace, run_id), by=by)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def paths_of_groups(_workspace: Workspace, run_id: str, *, by: tuple[str, ...]) -> GroupMeans:
+    return behaviour_groups.paths_of_groups(_workspace, load_run(_workspace, run_id), by=by)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def user_next(_workspace: Workspace, run_id: str, *, user: int) -> showing_behaviour.UserNext:
+    return showing_behaviour.user_next(_workspace, load_run(_workspace, run_id), user=user)
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def reliability(_workspace: Workspace, run_id: str) -> pd.DataFrame:
+    return run_table(_workspace, load_run(_workspace, run_id), RELIABILITY)
+
+
+@st.cache_data(max_entries=64, show_spinner="Reading the predictions …")
+def service_of_groups(
+    _workspace: Workspace, run_id: str, *, by: tuple[str, ...], outcome: str
+) -> showing_service.ServiceOfGroups:
+    run = load_run(_workspace, run_id)
+    named = {each.name: each for each in showing_service.outcomes_told(run)}
+    return showing_service.service_of_groups(_workspace, run, by=by, outcome=named[outcome])
+
+
+@st.cache_data(max_entries=32, show_spinner="Reading what customers wrote …")
+def evaluation(
+    _workspace: Workspace, run_id: str, *, user: int, item: int
+) -> showing_product.ShownEvaluation:
+    return showing_product.shown_evaluation(_workspace, load_run(_workspace, run_id), user=user, item=item)
 
 
 def datasets(workspace: Workspace) -> list[Dataset]:

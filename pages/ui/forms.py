@@ -23,14 +23,22 @@ def fields(kind: type[Settings], names: tuple[str, ...], *, prefix: str, columns
 def assign(kind: type[Settings], names: tuple[str, ...], *, prefix: str, given: dict[str, Any]) -> None:
     """Put values into the widgets' state: what is given, else each field's default."""
     for name in names:
-        st.session_state[f"{prefix}-{name}"] = given.get(name, kind.model_fields[name].default)
+        st.session_state[f"{prefix}-{name}"] = _state(given.get(name, kind.model_fields[name].default))
+
+
+def _state(value: Any) -> Any:
+    """A setting as a widget's state holds it."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _widget(name: str, field: FieldInfo, *, key: str) -> Any:
-    st.session_state.setdefault(key, field.default)
+    st.session_state.setdefault(key, _state(field.default))
     label, shared = spoken(name), {"key": key, "help": field.description}
+    if get_origin(field.annotation) is tuple:  # any of some words
+        (options,) = (get_args(part) for part in get_args(field.annotation) if part is not Ellipsis)
+        return tuple(st.pills(label, options, selection_mode="multi", format_func=spoken, **shared))
     kind = next(
-        (part for part in get_args(field.annotation) if part in (int, str)), field.annotation
+        (part for part in get_args(field.annotation) if part in (int, float, str)), field.annotation
     )  # int | None
     if get_origin(kind) is Literal:
         return st.selectbox(label, get_args(kind), format_func=spoken, **shared)
@@ -40,17 +48,23 @@ def _widget(name: str, field: FieldInfo, *, key: str) -> Any:
         return st.text_input(label, placeholder="as the source has it", **shared) or None
     if kind is int:
         low, high, step = (_bound(field, *kinds) for kinds in ((Ge, Gt), (Le, Lt), (MultipleOf,)))
-        empty = {"value": None, "placeholder": "no limit"} if field.default is None else {}
-        return st.number_input(label, min_value=low, max_value=high, step=step or 1, **empty, **shared)
+        return st.number_input(label, min_value=low, max_value=high, step=step or 1, **_open(field), **shared)
     return _fraction(label, field, shared)
 
 
-def _fraction(label: str, field: FieldInfo, shared: dict[str, Any]) -> float:
+def _open(field: FieldInfo) -> dict[str, Any]:
+    """A number that may be left open, as its help text says, begins so."""
+    return {"value": None, "placeholder": "not set"} if field.default is None else {}
+
+
+def _fraction(label: str, field: FieldInfo, shared: dict[str, Any]) -> float | None:
     """A float; it moves in steps of the default's last digit."""
-    digits = len(f"{field.default:f}".rstrip("0").partition(".")[2])
+    digits = 2 if field.default is None else len(f"{field.default:f}".rstrip("0").partition(".")[2])
     bounds = {"min_value": _bound(field, Ge, Gt), "max_value": _bound(field, Le, Lt)}
     bounds = {name: None if bound is None else float(bound) for name, bound in bounds.items()}
-    return st.number_input(label, step=10.0**-digits, format=f"%.{max(digits, 1)}f", **bounds, **shared)
+    return st.number_input(
+        label, step=10.0**-digits, format=f"%.{max(digits, 1)}f", **bounds, **_open(field), **shared
+    )
 
 
 def _bound(field: FieldInfo, *kinds: type) -> int | float | None:

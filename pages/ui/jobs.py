@@ -22,6 +22,7 @@ TITLES = {
     "prepare": "Preparing data",
     "train": "Training a model",
     "prepare_and_train": "Preparing data and training a first model",
+    "search": "Searching settings",
 }
 _SEEN, _DISMISSED, _WATCHED = "jobs_seen", "jobs_dismissed", "job_watched"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.data.sources import SOURCES
+from core.data.sources import SOURCES, Source
 from core.errors import EvenhandError, InputError
 from core.schema.settings import DatasetSettings, settings_from
 from core.schema.tables import CONTRACTS
@@ -21,11 +21,18 @@ def another(view: View) -> None:
     blocks.section("Prepare another dataset")
     uploads.sweep(view.workspace)
     way = st.segmented_control(
-        "Where from", (BUILT_IN, OWN, UPLOAD), default=BUILT_IN, required=True, key="source"
+        "Where from",
+        (BUILT_IN, OWN, UPLOAD),
+        default=BUILT_IN,
+        required=True,
+        key="source",
+        on_change=_settings_of_source,
     )
+    if way == OWN:
+        _form_input()
     with st.form("prepare", enter_to_submit=False):
         path = _path_input() if way == OWN else None
-        files = _upload_input() if way == UPLOAD else []
+        files = _upload_input() if way == UPLOAD else None
         protected = st.text_input(
             "Protected attributes",
             key="prepare-protected",
@@ -38,11 +45,35 @@ def another(view: View) -> None:
     if not asked:
         return
     names = [name.strip() for name in protected.split(",") if name.strip()]
-    problems = _start(view, way, path, files, values | {"protected": names or None})
+    problems = _start(view, _source(way), path, files, values | {"protected": names or None})
     if not problems:
         st.rerun()
     for problem in problems:
         blocks.failed(problem)
+
+
+def _form_input() -> None:
+    """In which form the data are; outside of the form, since the settings that suit them follow from it."""
+    st.selectbox(
+        "Form of the data",
+        [source.name for source in SOURCES.values() if source.needs_path],
+        format_func=lambda name: SOURCES[name].title,
+        key="prepare-form",
+        on_change=_settings_of_source,
+        help="Your own tables, or a data set in the form in which it is published",
+    )
+
+
+def _source(way: str) -> Source:
+    """The source that was chosen."""
+    name = {BUILT_IN: "complete_journey", UPLOAD: "tables"}.get(way)
+    return SOURCES[name or st.session_state.get("prepare-form", "tables")]
+
+
+def _settings_of_source() -> None:
+    """Put the settings that suit the chosen source into the form."""
+    given = _source(st.session_state["source"]).defaults
+    forms.assign(DatasetSettings, FIELDS, prefix="prepare", given=dict(given))
 
 
 def _path_input() -> str:
@@ -50,7 +81,8 @@ def _path_input() -> str:
         "Folder",
         key="prepare-path",
         placeholder="/srv/shop/export",
-        help=f"Holds one CSV or Parquet file per table: {', '.join(CONTRACTS)}. Only events is required.",
+        help=f"Your own tables: one CSV or Parquet file for each of {', '.join(CONTRACTS)}; only events is "
+        "required. Other forms: the files as they are published.",
     )
 
 
@@ -65,32 +97,42 @@ def _upload_input() -> list:
     )
 
 
-def _start(view: View, way: str, path: str | None, files: list, values: dict) -> list[EvenhandError]:
-    """Queue the job; what is wrong with the input, if anything. Bad input changes nothing."""
+def _start(
+    view: View, source: Source, path: str | None, files: list | None, values: dict
+) -> list[EvenhandError]:
+    """Queue the job; what is wrong with the input, if anything. Bad input changes nothing.
+
+    Args:
+        path: the folder that was named, None where none is asked for. files: uploads, None likewise.
+    """
     try:
-        settings = settings_from(DatasetSettings, values).model_dump(mode="json", exclude_defaults=True)
-        folder = _folder(way, path)
+        settings = _changed(settings_from(DatasetSettings, values), source)
+        folder = None if path is None else _folder(source, path)
     except InputError as error:
         return [error]
-    if way == UPLOAD:
+    if files is not None:
         if not files:
             return [InputError("No file was chosen. Choose at least events.csv or events.parquet.")]
         folder, problems = uploads.keep(view.workspace, files)
         if problems:
             return problems
-    params = {"source": "tables" if folder else "complete_journey", "settings": settings}
+    params = {"source": source.name, "settings": settings}
     jobs.start(view.workspace, "prepare", params | ({"path": str(folder)} if folder else {}))
     return []
 
 
-def _folder(way: str, path: str | None) -> Path | None:
+def _changed(settings: DatasetSettings, source: Source) -> dict:
+    """The settings that differ from those that suit the source, as JSON."""
+    suiting = DatasetSettings(**source.defaults).model_dump(mode="json")
+    return {name: value for name, value in settings.model_dump(mode="json").items() if value != suiting[name]}
+
+
+def _folder(source: Source, path: str) -> Path:
     """The folder on the server that was named; it must hold what the source needs."""
-    if way != OWN:
-        return None
-    if not (path or "").strip():
+    if not path.strip():
         raise InputError("Name the folder in which the tables lie.")
     folder = Path(path.strip())
-    if not folder.is_dir():
+    if not folder.exists():
         raise InputError(f"{path.strip()[:200]}: there is no such folder on the server. Nothing was changed.")
-    SOURCES["tables"].files(folder)
+    source.files(folder)
     return folder.resolve()

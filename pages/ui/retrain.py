@@ -8,11 +8,32 @@ from pages.ui import blocks, forms, jobs
 from pages.ui.shell import View
 
 PRESETS = {
-    "Quick": {"epochs": 2, "width": 32, "layers": 1, "history_length": 128},
+    "Quick": {"epochs": 2, "width": 32, "layers": 1, "history_length": 128, "ranking": False},
     "Standard": {},
     "Thorough": {"epochs": 20, "patience": 4, "width": 96, "history_length": 512},
 }
 FIELDS = tuple(TrainSettings.model_fields)
+_NAMED = {
+    "Models": (
+        *("models", "ranking", "repeat_term", "text", "protected_inputs", "seen_items"),
+        *("width", "layers", "heads", "dropout", "id_dropout", "history_length"),
+    ),
+    "Objectives": (
+        *("next_item_weight", "reconstruction_weight", "rating_weight", "intent_weight"),
+        *("predict", "horizon_days", "intent_days"),
+    ),
+    "Augmentation": ("crop", "mask", "reorder", "substitute"),
+}
+SECTIONS = _NAMED | {  # and whatever is not named above
+    "Training": tuple(name for name in FIELDS if not any(name in names for names in _NAMED.values()))
+}
+ABOUT = {
+    "Models": "The recommender is always trained. Further models are added where the data allow.",
+    "Objectives": "One loss is minimised: the sum of these, each times its weight. An objective of weight 0, or one that "
+    "the data cannot serve, is left out.",
+    "Augmentation": "Histories are altered at random while training. 0 leaves them as they are.",
+    "Training": "How long, how fast, and on what.",
+}
 PREFIX = "train"
 
 
@@ -33,10 +54,20 @@ def form(view: View) -> None:
             "Name of the run", key="train-name", max_chars=60, placeholder="what you will call it"
         )
         with st.expander("Settings", icon=":material/tune:"):
-            values = forms.fields(TrainSettings, FIELDS, prefix=PREFIX)
+            values = _sections()
         asked = st.form_submit_button("Train", type="primary", icon=":material/model_training:")
     if asked:
         _start(view, name, values)
+
+
+def _sections() -> dict:
+    """All settings, in tabs by what they are about."""
+    values = {}
+    for tab, (title, names) in zip(st.tabs(list(SECTIONS)), SECTIONS.items(), strict=True):
+        with tab:
+            st.caption(ABOUT[title])
+            values |= forms.fields(TrainSettings, names, prefix=PREFIX)
+    return values
 
 
 def _apply_preset() -> None:

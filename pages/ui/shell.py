@@ -13,11 +13,25 @@ from pages.ui import blocks, cached, jobs, links, sidebar
 PAGES = {  # file name -> title, icon, what the page answers
     "overview": ("Overview", ":material/balance:", "What is unequal, for whom, and how sure that is."),
     "data": ("Data", ":material/database:", "What is loaded, and whether it can support the conclusions."),
-    "train": ("Train", ":material/model_training:", "Train again, watch it, and compare two runs."),
+    "train": (
+        "Train",
+        ":material/model_training:",
+        "Train again, watch it, read each run's model card, and compare two runs.",
+    ),
     "recommendations": (
         "Recommendations",
         ":material/format_list_numbered:",
-        "What each group is shown, and one user's list beside that user's own history.",
+        "What each group is shown, one user's list beside that user's own history, and what to expect of a product.",
+    ),
+    "behaviour": (
+        "Behaviour",
+        ":material/route:",
+        "What users will do next: who buys soon, what, and which way the next steps go.",
+    ),
+    "service": (
+        "Service",
+        ":material/local_shipping:",
+        "How satisfied each group is and how late its orders come, observed and predicted.",
     ),
 }
 _ENTERED, _TARGET = "entered", "target"

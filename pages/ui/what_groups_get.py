@@ -6,52 +6,27 @@ import streamlit as st
 from core.figures import about_lists
 from core.figures.groups import group_styles
 from core.figures.shares import share_figure
-from core.figures.text import plain, spoken
+from core.figures.text import spoken
 from core.workflow.showing import REPEAT
 from pages.ui import blocks, cached, links
+from pages.ui.group_picker import choose_groups, hidden_caption
 from pages.ui.shell import View
-
-NOBODY = ""
 
 
 def show(view: View) -> None:
     """Groups, what their lists are made of, and how much of it they bought before."""
     shown = cached.shown_to_groups(view.workspace, view.run.id, by=view.by, k=view.k)
-    with_users = set(shown.rows["group"])
-    visible = [group for group in shown.groups if group in with_users]
-    if not visible:
+    if not shown.shown:
         blocks.waiting("Every group of this grouping has fewer than 10 users, so nothing can be shown.")
         return
-    groups = _choose_groups(visible)
+    groups = choose_groups(shown.shown)
     rows = shown.rows[shown.rows["group"].isin(groups)]
     blocks.section(
         "What they are shown", about_lists.repeat_sentence(rows[rows["dimension"] == REPEAT], k=view.k)
     )
     blocks.cards(about_lists.repeat_cards(rows[rows["dimension"] == REPEAT]))
     _mix(view, rows, groups, group_styles(shown.groups))
-    if shown.hidden:
-        st.caption(
-            f"{len(shown.hidden)} groups are hidden: too few users, or needed to keep a small group hidden."
-        )
-
-
-def _choose_groups(visible: list[str]) -> list[str]:
-    links.restore("a", visible, visible[0])
-    left, right = st.columns(2)
-    first = left.selectbox("Group", visible, key="a", format_func=plain, persist_state="session")
-    others = [NOBODY, *(group for group in visible if group != first)]
-    links.restore("b", others, others[1] if len(others) > 1 else NOBODY)
-    second = right.selectbox(
-        "beside",
-        others,
-        key="b",
-        format_func=lambda group: plain(group) if group else "no other group",
-        persist_state="session",
-    )
-    links.publish(
-        {"a": first, "b": second} if (first, second) != tuple(visible[:2]) else {"a": None, "b": None}
-    )
-    return [group for group in (first, second) if group]
+    hidden_caption(shown.hidden)
 
 
 def _mix(view: View, rows: pd.DataFrame, groups: list[str], styles: dict) -> None:

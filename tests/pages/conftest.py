@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -12,6 +13,8 @@ from core.schema.settings import TrainSettings
 from core.store.workspace import Workspace
 from core.workflow.training import train
 from pages.ui import jobs
+from tests.core.opinions.made import made_reviews
+from tests.core.workflow.test_evaluating import CUSTOMERS, prepared_shop
 
 ROOT = Path(__file__).parents[2]
 Open = Callable[..., AppTest]
@@ -43,14 +46,35 @@ def open_page(monkeypatch: pytest.MonkeyPatch, started: list[Workspace]) -> Open
 
 @pytest.fixture(scope="session")
 def trained(prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[Run]]]:
-    """A copy of the prepared slice with two quickly trained runs, newest first; read it, do not write to it."""
+    """A copy of the prepared slice with two quickly trained runs, newest first; read it, do not write to it.
+
+    Only the newest has further models.
+    """
     root = tmp_path_factory.mktemp("trained") / "workspace"
     shutil.copytree(prepared.workspace.root, root)
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
-    quick = TrainSettings(epochs=1, width=16, layers=1, history_length=64)
+    quick = TrainSettings(epochs=1, width=16, layers=1, history_length=64, ranking=False, models=())
+    full = quick.model_copy(update={"epochs": 2, "models": ("behaviour", "service", "opinions")})
     runs = [
         train(workspace, prepared.dataset.id, settings, run_id=f"run-{name}", name=name)
-        for name, settings in (("first", quick), ("second", quick.model_copy(update={"epochs": 2})))
+        for name, settings in (("first", quick), ("second", full))
     ]
     yield root, runs[::-1]
     workspace.close()
+
+
+@pytest.fixture(scope="session")
+def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Run]]:
+    """A made shop whose reviews speak in planted words and try to be Markdown and HTML; trained without behaviour."""
+    made = prepared_shop(tmp_path_factory.mktemp("reviewed"), text=hostile(made_reviews(CUSTOMERS)["text"]))
+    settings = TrainSettings(
+        epochs=1, width=16, layers=1, history_length=32, ranking=False, models=("service", "opinions")
+    )
+    run = train(made.workspace, made.dataset.id, settings, run_id="run-reviewed", name="reviewed")
+    yield made.workspace.root, run
+    made.workspace.close()
+
+
+def hostile(texts: pd.Series) -> pd.Series:
+    """The same words, each review with markup in the sentences that will be quoted."""
+    return texts.str.replace("the ", "the :red[x] <b>y</b> [z](javascript:w) ", n=1, regex=False)

@@ -71,9 +71,12 @@ def test_settings_that_do_not_fit_together_give_one_message_and_no_job(own, open
 def test_two_runs_are_compared_and_their_differing_settings_named(trained, open_page):
     app = open_page("train", trained[0])
     assert "B minus A is" in text(app)
-    assert "They differ in epochs." in text(app)
+    assert "They differ in epochs, models." in text(app)
     settings = next(table.value for table in app.dataframe if "Run A" in table.value)
-    assert settings.to_dict("records") == [{"Setting": "Epochs", "Run A": "1", "Run B": "2"}]
+    assert settings.to_dict("records") == [
+        {"Setting": "Epochs", "Run A": "1", "Run B": "2"},
+        {"Setting": "Models", "Run A": "none", "Run B": "behaviour, service, opinions"},
+    ]
 
 
 def test_choosing_another_group_changes_what_is_shown_and_the_link(trained, open_page):
@@ -107,7 +110,8 @@ def test_another_metric_and_list_length_change_the_numbers(trained, open_page):
 def test_a_users_list_stands_beside_the_users_history(trained, open_page):
     app = open_page("recommendations", trained[0])
     known = app.text_input(key="user").value
-    assert [set(table.value) for table in app.dataframe[-2:]] == [
+    tables = [set(table.value) for table in app.dataframe]
+    assert tables[-2:] == [
         {"#", "Product", "Category", "Price", "Before", "Next"},
         {"Product", "Category", "Times", "Last"},
     ]

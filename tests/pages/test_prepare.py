@@ -4,9 +4,12 @@ import os
 
 import pytest
 
+from core.data.prepare import prepare
+from core.data.sources import SOURCES
 from core.errors import TableError
 from core.jobs.queue import enqueue, jobs
 from core.schema.documents import JOBS
+from core.schema.settings import DatasetSettings
 from core.store.workspace import Workspace
 from pages.ui import uploads
 
@@ -59,6 +62,37 @@ def test_a_folder_without_events_is_refused_with_one_message(data_page, workspac
     assert len(app.error) == 1
     assert "there is no such folder" in app.error[0].value
     assert new_jobs(workspace) == []
+
+
+def test_a_data_set_in_its_published_form_brings_its_settings(data_page, workspace, tmp_path):
+    (tmp_path / "Made.txt").write_text("u1 a b c\nu2 a c b\n")
+    data_page.segmented_control(key="source").set_value("A folder on the server").run()
+    assert data_page.selectbox(key="prepare-form").options == [
+        source.title for source in SOURCES.values() if source.needs_path
+    ]
+    data_page.selectbox(key="prepare-form").select("beauty").run()
+    assert data_page.selectbox(key="prepare-split").value == "leave_one_out"
+    assert data_page.number_input(key="prepare-minimum_item_users").value == 0
+    data_page.number_input(key="prepare-minimum_item_users").set_value(5)
+    data_page.text_input(key="prepare-path").set_value(str(tmp_path))
+    app = submit(data_page)
+    assert not app.exception
+    assert not app.error
+    (job,) = new_jobs(workspace)
+    assert (job.params["source"], job.params["path"]) == ("beauty", str(tmp_path))
+    assert job.params["settings"] == {"minimum_item_users": 5}
+
+
+def test_data_without_dates_show_no_calendar_and_say_so(workspace, open_page, tmp_path):
+    (tmp_path / "Made.txt").write_text("".join(f"u{user} a b c\n" for user in range(30)))
+    dataset = prepare(workspace, "beauty", DatasetSettings(), path=tmp_path)
+    app = open_page("data", workspace.root, dataset=dataset.id)
+    assert not app.exception
+    text = "\n".join(str(block.value) for block in app.markdown)
+    assert "90 events of 30 users in an order without dates" in text
+    assert "Each user's last purchases are held out" in text
+    assert "2020" not in text
+    assert "2019" not in text
 
 
 def test_uploaded_tables_are_checked_and_queued_under_our_names(data_page, workspace):

@@ -217,7 +217,7 @@ def _items(movies: pd.DataFrame) -> pd.DataFrame:
             ITEM_ID: movies[ITEM_ID],
             TITLE: bare.where(~bare.duplicated(keep=False), dated),  # remakes keep their year
             DESCRIPTION: genres.str.replace("|", " ", regex=False),
-            CATEGORY: genres.str.split("|", regex=False).str[0],
+            CATEGORY: genres.str.extract(r"^([^|]+)")[0],
             "decade": parts[1].str[:3] + "0s",
         }
     )

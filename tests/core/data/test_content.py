@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.data.content import MOST_WORDS, NGRAM_BUCKETS, ItemContent, item_content, item_texts
+from core.data.content import MOST_WORDS, NGRAM_BUCKETS, PRICE_STEP, ItemContent, item_content, item_texts
 
 
 def table(titles, **columns) -> pd.DataFrame:
@@ -128,8 +128,8 @@ def test_prices_are_standardised_and_missing_ones_flagged():
     prices = item_content(items).prices
     known = prices[:, 2] == 0
     assert known.tolist() == [True, True, True, False, True]
-    np.testing.assert_allclose(prices[known, :2].mean(axis=0), 0, atol=1e-6)
-    np.testing.assert_allclose(prices[known, :2].std(axis=0), 1, atol=1e-6)
+    np.testing.assert_allclose(prices[known, :2].mean(axis=0), 0, atol=PRICE_STEP)
+    np.testing.assert_allclose(prices[known, :2].std(axis=0), 1, atol=PRICE_STEP)
     assert prices[3].tolist() == [0, 0, 1]
     assert prices[0, 1] == prices[2, 1] < prices[1, 1] == prices[4, 1]  # the cheaper of each category
 
@@ -138,6 +138,13 @@ def test_prices_are_standardised_and_missing_ones_flagged():
 def test_prices_without_spread_are_finite(price):
     prices = item_content(table(["a", "b"], list_price=[price, price])).prices
     assert np.isfinite(prices).all()
+
+
+def test_nearly_equal_prices_are_one():
+    rng = np.random.default_rng(3)
+    prices = item_content(table(["x"] * 5_000, list_price=rng.lognormal(1, 1, 5_000))).prices
+    assert len(np.unique(prices, axis=0)) < 250
+    assert np.corrcoef(prices[:, 0], prices[:, 1])[0, 1] > 0.9
 
 
 def test_no_prices_no_features():

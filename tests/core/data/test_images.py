@@ -6,7 +6,10 @@ import pytest
 from PIL import Image
 
 from core.data.content import item_content
-from core.data.images import MOST_PIXELS, SIDE, distinct_images, image_files, read_images
+from core.data.images import MOST_PIXELS, SIDE, distinct_images, pictures_in, read_images
+from core.data.prepare import prepare
+from core.schema.settings import DatasetSettings, TrainSettings
+from core.workflow.questions import questions
 
 
 def items_of(*names) -> pd.DataFrame:
@@ -68,7 +71,6 @@ def test_nothing_outside_of_the_folder_is_opened(folder, tmp_path):
     assert table is None
     assert len(notes) == 1
     assert notes[0].startswith("9 of 9 product images")
-    assert image_files(items_of(*names), folder) == []
 
 
 def test_broken_and_foreign_files_count_as_no_image(folder):
@@ -94,12 +96,29 @@ def test_an_image_that_unpacks_to_gigabytes_is_not_unpacked(folder):
 def test_tables_without_images_have_none(folder):
     assert read_images(items_of("red.jpg").drop(columns="image"), folder) == (None, [])
     assert read_images(items_of(None, None), folder) == (None, [])
-    assert image_files(items_of("red.jpg").drop(columns="image"), folder) == []
 
 
-def test_the_files_that_are_read_are_listed_once(folder):
-    files = image_files(items_of("red.jpg", "pictures/blue.png", "red.jpg", "missing.png"), folder)
-    assert files == [(folder / "pictures" / "blue.png").resolve(), (folder / "red.jpg").resolve()]
+def test_the_pictures_of_a_folder_are_listed_but_nothing_outside_of_it(folder, tmp_path):
+    (folder / "way.png").symlink_to(tmp_path / "outside.png")
+    (folder / "notes.txt").write_text("no picture")
+    assert pictures_in(folder) == [folder / "pictures" / "blue.png", folder / "red.jpg"]
+
+
+def test_pictures_are_prepared_with_the_data_and_reach_the_model(workspace, folder):
+    rows = [
+        f"u{user},i{item},2024-01-{day + 1:02}"
+        for user in range(9)
+        for day, item in enumerate(np.roll([0, 1, 2, 0], user))
+    ]
+    (folder / "events.csv").write_text("\n".join(["user_id,item_id,timestamp", *rows]))
+    (folder / "items.csv").write_text("item_id,image\ni0,red.jpg\ni1,pictures/blue.png\ni2,\n")
+    settings = DatasetSettings(split="leave_one_out", minimum_item_users=1, minimum_user_events=1)
+    dataset = prepare(workspace, "tables", settings, path=folder)
+    content = questions(workspace, dataset, TrainSettings())["test"].inputs.content
+    assert content.images.shape == (2, 3, SIDE, SIDE)
+    assert sorted(content.image.tolist()) == [-1, 0, 1]
+    Image.new("RGB", (30, 30), (9, 9, 9)).save(folder / "red.jpg")
+    assert prepare(workspace, "tables", settings, path=folder).id != dataset.id
 
 
 def test_content_holds_each_picture_once(folder):

@@ -147,6 +147,18 @@ def test_the_csv_form_without_users_has_no_groups_and_prepares(workspace, tmp_pa
     assert table(workspace, dataset, "items")["title"].str.contains("Sabrina").sum() == 2
 
 
+def test_a_set_of_ratings_and_bare_titles_prepares_without_what_is_not_there(workspace, tmp_path):
+    folder = write_dat(tmp_path / "bare", ratings=RATINGS)
+    pd.DataFrame({"movieId": [10, 20], "title": ["A", "B"]}).to_csv(folder / "movies.csv", index=False)
+    pd.DataFrame({"userId": [1, 2], "gender": ["F", "M"]}).to_csv(folder / "users.csv", index=False)
+    dataset = prepare(workspace, "movielens", DEFAULT, path=folder)
+    assert (dataset.attributes, dataset.protected) == (["gender"], ["gender"])
+    items = table(workspace, dataset, "items")
+    assert items["title"].tolist() == ["A", "B", "30"]
+    assert not {"category", "description", "decade"} & set(items)
+    assert dataset.missing["categories"] == "items.category"
+
+
 BAD = [
     ({"ratings.dat": "1::10::5\n"}, r"ratings.dat: has lines without exactly 4 fields .*\(row 1\)"),
     ({"ratings.dat": "1::10::5::978300760\n1::::5::978300761\n"}, r"column 'item_id': is blank \(row 2\)"),

@@ -88,18 +88,18 @@ def test_a_state_tells_its_region_and_an_independent_attribute_does_not():
 def test_rare_unseen_and_missing_labels_share_the_code_zero(shop):
     found = rows(shop)
     train = found.split == 0
-    items = shop.items.assign(provider_id=pd.Categorical(["rare"] + ["often"] * 29))
-    seen = context_of(found.at(np.arange(len(found))), shop.users, items)
-    seen.categories.loc[train & (found.items == 0), "item provider_id"] = "often"
-    seen.categories.loc[0, "item provider_id"] = "rare"
-    coding = coding_of(seen, train)
-    assert "item provider_id" not in coding.levels or "rare" not in coding.levels["item provider_id"]
-    _, codes = coding.arrays(seen)
-    column = list(coding.levels).index("item category")
+    coding = coding_of(context(shop, found), train)
+    column = list(coding.levels).index("item provider_id")
+    asked = context(shop, found)
+    asked.categories.loc[0, "item provider_id"] = "never seen"
+    _, codes = coding.arrays(asked)
+    assert codes[0, column] == 0
+    assert codes[1:, column].min() >= 1
     blank = replace(found, frame=found.frame.assign(item=-1))
-    _, unknown = coding.arrays(context_of(blank, shop.users, items))
-    assert codes[:, column].min() >= 1
-    assert (unknown[:, column] == 0).all()
+    assert (coding.arrays(context(shop, blank))[1][:, column] == 0).all()
+    rare = context(shop, found)
+    rare.categories.loc[np.flatnonzero(train)[:5], "item provider_id"] = "rare"
+    assert "rare" not in coding_of(rare, train).levels["item provider_id"]
 
 
 def test_numbers_are_standardised_bounded_and_missing_ones_flagged(shop):

@@ -135,3 +135,19 @@ def test_group_sizes_can_be_downloaded_and_tell_no_hidden_number():
     assert table["users"].dropna().tolist() == [50]
     assert table["test_users"].dropna().tolist() == [40]
     assert table["hidden"].tolist() == [False, True]
+
+
+def test_several_objectives_are_drawn_as_shares_of_their_first_epoch_with_their_values_at_hand():
+    history = [
+        Epoch(
+            epoch=n, loss=8 - n, losses={"next item": 8.0 / n, "intent": 0.5}, validation_ndcg=0.1, seconds=1
+        )
+        for n in (1, 2)
+    ]
+    curves = {trace.name: trace for trace in training_figure(history).data}
+    assert list(curves) == ["All, weighted", "Next item", "Intent", "Validation NDCG@10"]
+    assert list(curves["Next item"].y) == [1, 0.5]
+    assert list(curves["Intent"].y) == [1, 1]
+    assert [value for (value,) in curves["Next item"].customdata] == [8.0, 4.0]
+    looks = {(curve.line.color, curve.line.dash, curve.marker.symbol) for curve in curves.values()}
+    assert len(looks) == 4

@@ -17,3 +17,12 @@ def test_finished_epochs_are_read_from_a_log_and_a_repeated_one_counts_once():
 
 def test_a_log_without_finished_epochs_gives_none():
     assert epochs_in("12:00:00 Reading\n") == []
+
+
+def test_the_loss_of_each_objective_is_read_where_the_log_tells_it():
+    line = (
+        "12:00:01 Training: epoch 1: loss 8.431, validation NDCG@10 0.4039 (next item 7.549, intent 0.696)\n"
+    )
+    (epoch,) = epochs_in(line)
+    assert epoch.losses == {"next item": 7.549, "intent": 0.696}
+    assert epoch.validation_ndcg == 0.4039

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from safetensors.torch import load, save
 
-from core.data.content import item_content
+from core.data.content import ItemContent, item_content
 from core.models.bags import BagSums
 from core.models.product import ProductEncoder, ProductShape, product_shape
 from core.models.text import FILTERS, WINDOW, TextEncoder
@@ -32,6 +32,10 @@ def made_items(titles=TITLES) -> pd.DataFrame:
 
 def made_encoder(items=None, *, known=None, shaken: bool = True, **shape) -> ProductEncoder:
     content = item_content(made_items() if items is None else items)
+    return encoder_of(content, known=known, shaken=shaken, **shape)
+
+
+def encoder_of(content: ItemContent, *, known=None, shaken: bool = True, **shape) -> ProductEncoder:
     torch.manual_seed(5)
     encoder = ProductEncoder(product_shape(content, **{"width": 8, "id_dropout": 0.5} | shape))
     encoder.learn_scales(content, np.arange(len(content), dtype=np.float32), known=known)
@@ -40,6 +44,18 @@ def made_encoder(items=None, *, known=None, shaken: bool = True, **shape) -> Pro
             for parameter in encoder.parameters():
                 parameter.add_(0.3 * torch.randn_like(parameter))
     return encoder
+
+
+def with_images(n: int = 6, distinct: int = 4) -> ItemContent:
+    """Made items of which all but the last have one of a few pictures."""
+    image = np.append(np.arange(n - 1) % distinct, -1).astype(np.int32)
+    pixels = np.random.default_rng(1).integers(0, 256, (distinct, 3, 32, 32), dtype=np.uint8)
+    return replace(item_content(made_items()[:n]), images=pixels, image=image)
+
+
+def letters(texts) -> np.ndarray:
+    """A sentence encoder that counts letters."""
+    return np.array([[text.count(chr(97 + n)) for n in range(26)] for text in texts], np.float32)
 
 
 def both(products) -> torch.Tensor:
@@ -82,14 +98,22 @@ def test_texts_are_convolved_as_a_padded_convolution_would():
         include_last_offset=True,
     )
     weight = encoder.filters.weight.view(WINDOW, FILTERS, -1).permute(1, 2, 0)  # (F, E, WINDOW)
-    for row, text in zip(encoder(), texts, strict=True):
+    best = []
+    for text in texts:
         sequence = F.pad(words[text[text >= 0]].T, (0, WINDOW - 1))  # (E, W + WINDOW - 1)
-        best = F.conv1d(sequence[None], weight)[0].amax(dim=1)
-        torch.testing.assert_close(row, encoder.out(F.relu(best + encoder.floor)))
+        best.append(F.conv1d(sequence[None], weight)[0].amax(dim=1))
+    expected = F.relu(torch.stack(best) + encoder.floor)
+    expected = (expected - expected.mean(dim=0)) / (expected.var(dim=0, correction=0) + 1e-4).sqrt()
+    torch.testing.assert_close(encoder(), encoder.out(expected / FILTERS**0.5))
 
 
-def test_gradients_reach_every_part():
-    encoder = made_encoder().train()
+@pytest.mark.parametrize("encode", [None, letters])
+@pytest.mark.parametrize("pictures", [True, False])
+def test_gradients_reach_every_part(encode, pictures):
+    content = item_content(made_items(), encode=encode)
+    if pictures:
+        content = replace(content, images=with_images().images, image=with_images().image)
+    encoder = encoder_of(content).train()
     both(encoder()).square().sum().backward()
     silent = [name for name, p in encoder.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
     assert silent == []
@@ -217,29 +241,14 @@ def test_title_words_learn_to_tell_the_category():
             titles.append(" ".join(rng.permutation(words)))
             labels.append(label)
     items = made_items(titles)[["item_id", "title"]]
-    encoder, target = made_encoder(items, shaken=False, ids=False), torch.tensor(labels)
-    head = torch.nn.Linear(8, 3)
-    optimizer = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=1e-2)
-    for _ in range(80):
-        loss = F.cross_entropy(head(encoder().vectors), target)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert loss.item() < 0.01
+    loss = learnt(made_encoder(items, shaken=False, ids=False), torch.tensor(labels), steps=120)
+    assert loss < 0.01
 
 
 def test_prices_learn_to_tell_cheap_from_dear():
     items = made_items(["i"] * 40).assign(title=[f"i{n}" for n in range(40)], list_price=np.arange(1.0, 41.0))
     encoder = made_encoder(items[["item_id", "title", "list_price"]], shaken=False, ids=False)
-    target = torch.arange(40) >= 20
-    head = torch.nn.Linear(8, 1)
-    optimizer = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=2e-2)
-    for _ in range(200):
-        loss = F.binary_cross_entropy_with_logits(head(encoder().vectors).squeeze(1), target.float())
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    assert loss.item() < 0.1
+    assert learnt(encoder, (torch.arange(40) >= 20).long(), steps=250, rate=2e-2) < 0.1
 
 
 def test_dropped_items_teach_content_their_popularity():
@@ -257,3 +266,78 @@ def test_dropped_items_teach_content_their_popularity():
         optimizer.step()
     bias = encoder.eval()().bias
     assert bias[9] - bias[19] > 1.0  # log(20) = 3 would be exact
+
+
+def test_a_picture_changes_the_items_that_have_it_and_no_other():
+    content = with_images()
+    other = content.images.copy()
+    other[1] = 255 - other[1]
+    one, two = encoder_of(content).eval(), encoder_of(replace(content, images=other)).eval()
+    with torch.no_grad():  # without the common scale, which depends on every picture
+        changed = (one.image.features != two.image.features).any(dim=1)
+    assert changed.tolist() == [False, True, False, False]
+    differ = ~torch.isclose(both(one()), both(two())).all(dim=1)
+    assert differ[[1]].all()
+    assert not differ[5]  # the item without a picture
+
+
+def test_pictures_beyond_one_step_are_brought_up_to_date_for_evaluation(monkeypatch):
+    monkeypatch.setattr("core.models.image.AT_ONCE", 2)
+    encoder = encoder_of(with_images()).train()
+    asked = both(encoder.eval()())
+    with torch.no_grad():
+        for parameter in encoder.image.network.parameters():
+            parameter.add_(0.5 * torch.randn_like(parameter))
+    encoder.train()
+    before = encoder.image.features.clone()
+    encoder()
+    assert (encoder.image.features != before).any(dim=1).sum() == 2
+    fresh = encoder.eval().image._passed(encoder.image.pixels)
+    torch.testing.assert_close(encoder.image.features, fresh)
+    assert not torch.allclose(both(encoder()), asked)
+
+
+def test_a_model_of_pictures_and_sentences_is_saved_whole_and_without_pixels():
+    content = replace(with_images(), sentences=item_content(made_items(), encode=letters).sentences)
+    encoder = encoder_of(content).eval()
+    weights = save(encoder.state_dict())
+    assert not any("pixels" in name for name in load(weights))
+    again = ProductEncoder(ProductShape(**json.loads(json.dumps(asdict(encoder.shape)))))
+    again.load_state_dict(load(weights))
+    torch.testing.assert_close(both(again.train().eval()()), both(encoder()), rtol=0, atol=0)
+
+
+def test_pictures_learn_to_tell_the_category():
+    rng = np.random.default_rng(2)
+    pixels = rng.integers(0, 60, (40, 3, 32, 32))
+    pixels[np.arange(40), np.arange(40) % 2] += 150  # red ones and green ones
+    items = pd.DataFrame({"item_id": np.arange(40).astype(str), "title": np.arange(40).astype(str)})
+    content = replace(
+        item_content(items), images=pixels.astype(np.uint8), image=np.arange(40, dtype=np.int32)
+    )
+    loss = learnt(encoder_of(content, shaken=False, ids=False), torch.arange(40) % 2, steps=60)
+    assert loss < 0.01
+
+
+def test_half_precision_around_it_does_not_coarsen_the_items():
+    encoder = encoder_of(with_images()).eval()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = both(encoder())
+    torch.testing.assert_close(found, both(encoder()), rtol=0, atol=0)
+
+
+def test_a_catalogue_that_training_does_not_know_is_finite():
+    encoder = made_encoder(known=np.zeros(6, bool)).eval()
+    torch.testing.assert_close(both(encoder()), both(encoder.content_vectors()), rtol=0, atol=0)
+
+
+def learnt(encoder: ProductEncoder, target: torch.Tensor, *, steps: int, rate: float = 1e-2) -> float:
+    """The loss of telling items' classes from their vectors, after training."""
+    head = torch.nn.Linear(encoder.shape.width, int(target.max()) + 1)
+    optimizer = torch.optim.AdamW([*encoder.parameters(), *head.parameters()], lr=rate)
+    for _ in range(steps):
+        loss = F.cross_entropy(head(encoder().vectors), target)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    return loss.item()

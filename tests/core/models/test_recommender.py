@@ -16,7 +16,7 @@ from core.models.task import Task, resolve_task
 from core.schema.settings import TrainSettings
 from tests.core.models.made import inputs_of, item_table, made_inputs, rows_of
 
-SETTINGS = TrainSettings(width=16, layers=2, heads=2, history_length=8)
+SETTINGS = TrainSettings(width=16, layers=2, heads=2, dropout=0.2, history_length=8)
 KEEP = Task("window", 7 * SECONDS_PER_DAY, exclude_seen=False)
 CPU = torch.device("cpu")
 

@@ -1,0 +1,29 @@
+"""Why a run has nothing to show of one of its further models: never an empty space without a reason."""
+
+from collections.abc import Sequence
+
+from core.figures.text import markdown_text, spoken
+from core.schema.documents import Dataset, Run
+
+
+def absence_sentence(
+    run: Run, dataset: Dataset, *, model: str, reports: Sequence[str], needs: Sequence[str] = ()
+) -> str:
+    """Markdown: what the model itself says, else that it was not trained, else what the data lack.
+
+    Args:
+        model: its name in the setting `models`. reports: its names among the run's reports.
+        needs: analyses of `Dataset.missing` that it could rest on.
+    """
+    notes = [note for name in reports if name in run.reports for note in run.reports[name].notes]
+    if notes:
+        return " ".join(markdown_text(note, limit=500) for note in dict.fromkeys(notes))
+    trained = run.settings.get("models")
+    if trained is None:
+        return "This run was made before there were such models. Train again to have them."
+    if model not in trained:
+        return f"This run was trained without the model *{spoken(model).lower()}*. Choose it under Train."
+    lacking = [dataset.missing[name] for name in needs if name in dataset.missing]
+    if lacking:
+        return f"These data do not tell: it needs {markdown_text(' or '.join(lacking), limit=300)}."
+    return "The run keeps nothing of it."

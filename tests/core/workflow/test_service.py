@@ -1,0 +1,184 @@
+"""Service quality of a prepared shop: reports, tables and models of a run, and when there are none."""
+
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.data.prepare import prepare
+from core.errors import CorruptArtefact
+from core.models.representations import Representations
+from core.schema.documents import Dataset
+from core.schema.settings import DatasetSettings, TrainSettings
+from core.store.workspace import Workspace
+from core.train import quality
+from core.workflow.chapter import Chapter
+from core.workflow.service import load_service, service_chapter
+from tests.core.data.made_orders import Orders, made_orders
+
+SETTINGS = TrainSettings(device="cpu")
+WINDOWS = DatasetSettings(
+    validation_days=45,
+    test_days=45,
+    minimum_item_users=2,
+    minimum_user_events=1,
+    protected=("region",),
+)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_epochs():
+    """Enough for the made shop, and quick."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quality, "EPOCHS", 12)
+        yield
+
+
+class Served(NamedTuple):
+    workspace: Workspace
+    dataset: Dataset
+    chapter: Chapter | None
+
+
+def nothing_known(users, times, items) -> None:
+    """No recommender stands behind the service models."""
+
+
+def served(root: Path, shop: Orders, *, settings: TrainSettings = SETTINGS, **tables: pd.DataFrame) -> Served:
+    """Prepare the shop's tables as a user would bring them, and build the chapter."""
+    folder = root / "shop"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name, frame in ({"service": shop.service} | tables).items():
+        frame = frame.assign(user_id=[f"u{user}" for user in frame["user"]])
+        frame = frame.assign(item_id=[f"i{item}" for item in frame["item"]])
+        frame.drop(columns=["user", "item"]).to_parquet(folder / f"{name}.parquet")
+    events = shop.events.assign(
+        user_id=[f"u{user}" for user in shop.events["user"]],
+        item_id=[f"i{item}" for item in shop.events["item"]],
+    )
+    events.drop(columns=["user", "item", "split"]).to_parquet(folder / "events.parquet")
+    shop.users.assign(region=shop.users["region"].astype(str)).to_parquet(folder / "users.parquet")
+    shop.items.drop(columns="in_catalogue").to_parquet(folder / "items.parquet")
+    workspace = Workspace.open(root / "workspace", f"sqlite:///{root}/workspace/evenhand.db")
+    dataset = prepare(workspace, "tables", WINDOWS, path=folder)
+    return Served(workspace, dataset, service_chapter(workspace, dataset, nothing_known, settings))
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    made = served(tmp_path_factory.mktemp("served"), made_orders(2500))
+    yield made
+    made.workspace.close()
+
+
+def test_every_outcome_of_the_orders_has_a_report_tables_and_a_model(told):
+    names = {"satisfaction_at_order", "satisfaction_at_review", "delivery_delay", "delivery_days"}
+    chapter = told.chapter
+    assert set(chapter.reports) == names
+    assert set(chapter.tensors) == {f"service_{name}" for name in names}
+    assert set(chapter.tables) == {"service_predictions", "service_groups"}
+    assert set(chapter.tables["service_predictions"]["outcome"]) == names
+
+
+def test_the_model_beats_mean_and_bias_where_there_is_a_signal(told):
+    report = told.chapter.reports["delivery_days"]
+    assert set(report.baselines) == {"mean", "median", "bias_mean", "bias_median", "linear"}
+    best = min(rule["mae"].value for rule in report.baselines.values())
+    difference = report.metrics["mae_difference"]
+    assert difference.value == pytest.approx(report.metrics["mae"].value - best)
+    assert difference.low < difference.value < difference.high < 0
+    assert any(note.startswith("Beats the best baseline") for note in report.notes)
+
+
+def test_metrics_are_those_of_the_predictions_on_the_test_rows(told):
+    rows = told.chapter.tables["service_predictions"].query("outcome == 'delivery_days' and split == 2")
+    metrics = told.chapter.reports["delivery_days"].metrics
+    inside = rows["observed"].between(rows["low"], rows["high"])
+    assert metrics["mae"].value == pytest.approx(
+        (rows["predicted"] - rows["observed"]).abs().mean(), rel=1e-4
+    )
+    rmse = np.sqrt(((rows["expected"] - rows["observed"]) ** 2).mean())
+    assert metrics["rmse"].value == pytest.approx(rmse, rel=1e-4)
+    assert metrics["coverage"].value == pytest.approx(inside.mean(), abs=0.01)
+    assert metrics["coverage"].value == pytest.approx(0.9, abs=0.06)
+    assert metrics["mae"].n == len(rows)
+
+
+def test_each_group_has_its_coverage(told):
+    groups = told.chapter.tables["service_groups"]
+    covered = groups[(groups["metric"] == "coverage") & (groups["outcome"] == "delivery_days")]
+    assert set(covered["group"]) == {"north", "south", "far"}
+    assert (covered["low"] <= covered["value"]).all()
+    assert (covered["users"] >= 10).all()
+
+
+def test_protected_attributes_are_seen_only_if_the_settings_say_so(told, tmp_path):
+    _, text = told.chapter.tensors["service_delivery_days"]
+    assert "user region" not in text
+    note = "The model does not see protected attributes, nor what tells them (region)"
+    assert any(note in line for line in told.chapter.reports["delivery_days"].notes), told.chapter.reports[
+        "delivery_days"
+    ].notes
+    seen = served(tmp_path, made_orders(900), settings=SETTINGS.model_copy(update={"protected_inputs": True}))
+    assert "user region" in seen.chapter.tensors["service_delivery_days"][1]
+    assert not any("does not see" in line for line in seen.chapter.reports["delivery_days"].notes)
+    seen.workspace.close()
+
+
+def test_a_kept_model_is_read_again(told):
+    tensors, text = told.chapter.tensors["service_delivery_days"]
+    write = told.workspace.artefacts.write_tensors
+    kept = write("runs/run-a/service.safetensors", tensors, {"model": text})
+    assert load_service(told.workspace, kept).line[0] > 0
+    with pytest.raises(CorruptArtefact, match="no service model"):
+        load_service(told.workspace, write("runs/run-a/other.safetensors", tensors, {}))
+
+
+def test_where_there_is_no_signal_the_card_says_so(tmp_path):
+    shop = made_orders(1500)
+    stars = np.random.default_rng(4).choice([1.0, 4.0, 5.0], len(shop.service), p=[0.1, 0.3, 0.6])
+    service = shop.service.assign(satisfaction=stars).drop(columns=["promised_at", "delivered_at"])
+    made = served(tmp_path, shop, service=service)
+    report = made.chapter.reports["satisfaction_at_order"]
+    assert report.metrics["mae_difference"].high >= 0
+    assert any("the data carry no signal" in note or "use that rule" in note for note in report.notes)
+    assert "delivery_days" not in made.chapter.reports
+    made.workspace.close()
+
+
+def test_too_few_orders_have_a_report_that_says_so(tmp_path):
+    made = served(tmp_path, made_orders(250))
+    report = made.chapter.reports["delivery_days"]
+    assert report.metrics == {}
+    assert "Too few rows" in report.notes[0]
+    assert made.chapter.tables == made.chapter.tensors == {}
+    made.workspace.close()
+
+
+def test_ratings_are_predicted_where_orders_have_no_satisfaction_and_the_vectors_are_asked_for(tmp_path):
+    shop = made_orders(900)
+    rated = shop.service.rename(columns={"satisfaction": "rating"})[["user", "item", "timestamp", "rating"]]
+    made = served(tmp_path, shop, service=shop.service.drop(columns="satisfaction"), reviews=rated)
+    asked = []
+
+    def remembered(users, times, items) -> Representations:
+        asked.append((users, times, items))
+        none = np.zeros((len(users), 4), np.float32)
+        return Representations(none, none, np.zeros(len(users), np.float32))
+
+    chapter = service_chapter(made.workspace, made.dataset, remembered, SETTINGS)
+    assert {"rating", "delivery_days"} <= set(chapter.reports)
+    rows = chapter.tables["service_predictions"].query("outcome == 'rating'")
+    users, times, items = asked[-1]
+    np.testing.assert_array_equal(users, rows["user"])
+    np.testing.assert_array_equal(items, rows["item"])
+    np.testing.assert_array_equal(times, rows["timestamp"].to_numpy("datetime64[s]").astype(np.int64))
+    made.workspace.close()
+
+
+def test_without_orders_and_reviews_there_is_no_chapter(prepared):
+    assert service_chapter(prepared.workspace, prepared.dataset, nothing_known, SETTINGS) is None
