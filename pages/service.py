@@ -24,7 +24,7 @@ if not told:
         reports=[each.name for each in OUTCOMES],
         needs=("service", "reviews"),
     )
-    blocks.waiting(reason, page="data", label="See the data")
+    blocks.absent(view.run, reason, model="service")
     st.stop()
 
 names = list(told)

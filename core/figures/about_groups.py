@@ -23,14 +23,19 @@ def off_sentence(rows: pd.DataFrame, name: str, *, words: str, form: Form) -> st
     """For which groups a forecast and what happened differ: rows of their difference.
 
     Each interval stands alone, so with many groups some leave out zero by chance; the sentence says how many to expect.
+
+    Args:
+        words: what differs, as the beginning of the sentence.
     """
     own = rows[rows["name"] == name]
     off = own[(own["low"] > 0) | (own["high"] < 0)]
     if off.empty:
-        return f"For none of the {len(own)} groups {words}."
+        return f"{words} beyond chance for none of the {len(own)} groups."
     worst = own.loc[off["value"].abs().idxmax()]
-    chance = " (of 20 groups one would by chance)" if len(own) > 1 else ""
-    return f"For {len(off)} of {len(own)} groups{chance} {words}; most for {_of_group(worst, form)}."
+    return (
+        f"{words} beyond chance for {len(off)} of {len(own)} groups, most for {_of_group(worst, form)}. "
+        "By chance alone one group in 20 would."
+    )
 
 
 def _of_group(row: pd.Series, form: Form) -> str:

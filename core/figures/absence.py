@@ -6,6 +6,11 @@ from core.figures.text import markdown_text, spoken
 from core.schema.documents import Dataset, Run
 
 
+def trained_with(run: Run, model: str) -> bool:
+    """Whether the run was asked for this further model, so that what is missing is in the data."""
+    return model in run.settings.get("models", ())
+
+
 def absence_sentence(
     run: Run, dataset: Dataset, *, model: str, reports: Sequence[str], needs: Sequence[str] = ()
 ) -> str:
@@ -18,10 +23,9 @@ def absence_sentence(
     notes = [note for name in reports if name in run.reports for note in run.reports[name].notes]
     if notes:
         return " ".join(markdown_text(note, limit=500) for note in dict.fromkeys(notes))
-    trained = run.settings.get("models")
-    if trained is None:
+    if "models" not in run.settings:
         return "This run was made before there were such models. Train again to have them."
-    if model not in trained:
+    if not trained_with(run, model):
         return f"This run was trained without the model *{spoken(model).lower()}*. Choose it under Train."
     lacking = [dataset.missing[name] for name in needs if name in dataset.missing]
     if lacking:

@@ -26,7 +26,8 @@ from core.train.step_batches import (
 from core.train.step_scores import LOG_LIKELIHOOD, step_scores, step_shares, tuning_users
 
 WIDTH, DROPOUT = 64, 0.2
-EPOCHS, MOST_EPOCHS, FEWEST_STEPS = 3, 40, 120  # more passes where few users make few steps
+EPOCHS, MOST_EPOCHS, FEWEST_STEPS = 3, 60, 240  # more passes where few users make few steps
+VALIDATIONS = 8  # at most, spread over the epochs
 RATE, WEIGHT_DECAY, WARM_UP = 6e-3, 0.01, 0.1
 OWN_RATE = (
     3.0  # learning rate of how far own counts are trusted, relative to the rest: few weights, many examples
@@ -42,7 +43,7 @@ WITH_VECTORS, VECTORS_OF_USER = (
 def fit_steps(
     steps: Steps, *, seed: int, vectors: Vectors | None = None, progress: Progress = quiet
 ) -> StepModel:
-    """Train on the training steps; of the epochs, validation chooses.
+    """Train on the training steps; of the epochs looked at, validation chooses.
 
     User vectors, where given, are added at last and stay only if validation is the better for it.
 
@@ -65,9 +66,10 @@ def fit_steps(
             progress("Learning paths", (epoch + done / batches) / epochs, f"epoch {epoch + 1} of {epochs}")
             _step(model.train(), optimizer, batch)
             schedule.step()
-        value = _likelihood(model, steps, tuning) if len(tuning) else float(epoch)
-        if value > best:
-            best, kept = value, _copy(model)
+        if (epoch + 1) % -(-epochs // VALIDATIONS) == 0 or epoch + 1 == epochs:
+            value = _likelihood(model, steps, tuning) if len(tuning) else float(epoch)
+            if value > best:
+                best, kept = value, _copy(model)
     model.load_state_dict(kept)
     if vectors is not None and len(tuning):
         model = _with_vectors(model, steps, vectors, tuning, rng)

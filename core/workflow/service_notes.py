@@ -60,7 +60,8 @@ def notes(
         )
     if without:
         told.append(
-            f"The model does not see the protected attributes ({', '.join(without)}); its intervals do."
+            f"The model does not see protected attributes, nor what tells them ({', '.join(without)}); the widths of "
+            "its intervals do. What the shop promises and charges may still depend on them."
         )
     return told + _least_covered(groups)
 

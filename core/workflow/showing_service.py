@@ -1,6 +1,6 @@
 """Observed and predicted service quality of groups: two claims, and how far the second can be relied on."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -58,7 +58,16 @@ def service_of_groups(
     users = table(workspace, load(workspace, run.dataset), "users")
     together = Groups(EVERYONE, (EVERYONE,), np.zeros(len(users), np.int32), (1,))
     groups = group_labels(users, by) if by else together
-    return ServiceOfGroups(outcome, *(group_means(per_user, part) for part in (groups, together)), len(rows))
+    return ServiceOfGroups(outcome, *(_means(per_user, part) for part in (groups, together)), len(rows))
+
+
+def _means(per_user: pd.DataFrame, groups: Groups) -> GroupMeans:
+    """Means by group; the ends of intervals no further than an error or a share can go."""
+    found = group_means(per_user, groups)
+    highest = found.rows["name"].map({COVERED: 1.0}).fillna(np.inf)
+    lowest = found.rows["name"].map({COVERED: 0.0, ERROR: 0.0}).fillna(-np.inf)
+    ends = {side: found.rows[side].clip(lowest, highest) for side in ("low", "high")}
+    return replace(found, rows=found.rows.assign(**ends))
 
 
 def _measures(rows: pd.DataFrame) -> pd.DataFrame:

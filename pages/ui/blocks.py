@@ -7,10 +7,12 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.figures.absence import trained_with
 from core.figures.export import csv_bytes, parquet_bytes
 from core.figures.layout import CONFIG, themed
 from core.figures.scorecard import Card
 from core.figures.text import markdown_text, unmarked
+from core.schema.documents import Run
 from pages.ui import links
 
 MOST_ROWS = 18  # of a table at once; longer ones scroll
@@ -105,6 +107,13 @@ def waiting(sentence: str, *, page: str | None = None, label: str = "") -> None:
         st.markdown(f":material/hourglass_empty: {sentence}")
         if page:
             st.page_link(f"pages/{page}.py", label=label, icon=":material/arrow_forward:")
+
+
+def absent(run: Run, sentence: str, *, model: str) -> None:
+    """What a run has nothing of: the reason, and the way to the data or to where it is trained."""
+    in_data = trained_with(run, model)
+    page, label = ("data", "See the data") if in_data else ("train", "Train")
+    waiting(sentence, page=page, label=label)
 
 
 def failed(error: Exception) -> None:

@@ -33,7 +33,7 @@ def show(view: View) -> None:
     options = horizons(view.run)
     if not options:
         reason = absence_sentence(view.run, view.dataset, model="behaviour", reports=(INTENT,))
-        blocks.waiting(reason, page="train", label="Train")
+        blocks.absent(view.run, reason, model="behaviour")
         return
     days = _choose_days(options)
     if view.by:
@@ -67,9 +67,7 @@ def _groups(found: GroupMeans, view: View, days: int) -> None:
         return
     words = f"Forecast to buy within {days} days"
     answer = spread_sentence(found.rows, PROBABILITY, words=words, form=share)
-    off = off_sentence(
-        found.rows, DIFFERENCE, words="do forecast and purchases differ beyond chance", form=points
-    )
+    off = off_sentence(found.rows, DIFFERENCE, words="Forecast and purchases differ", form=points)
     with st.container(border=True):
         st.markdown(f"#### {answer}")
         st.markdown(off)

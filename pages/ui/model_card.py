@@ -65,7 +65,7 @@ def _model(view: View, model: CardModel) -> None:
         blocks.table(text.metric_rows(model), name=f"model card, {model.title}", shown=shown)
         blocks.how_to_read(
             "↑ higher is better, ↓ lower is; 95 % intervals in brackets, n counts users or rows. A difference is paired: "
-            "both were asked the same. Only one whose interval leaves out zero is shown. The download holds every rule."
+            "both were asked the same. One whose interval holds zero is called not shown. The download holds every rule."
         )
     if model.name == INTENT and RELIABILITY in view.run.artefacts:
         _calibration(view)

@@ -3,6 +3,8 @@
 import streamlit as st
 
 from core.figures import about_behaviour
+from core.workflow.behaviour_intent import INTENT
+from core.workflow.behaviour_paths import NEXT_CATEGORIES, PATHS
 from core.workflow.showing_behaviour import UserNext
 from pages.ui import blocks, cached
 from pages.ui.shell import View
@@ -10,7 +12,9 @@ from pages.ui.user_picker import choose_user
 
 
 def show(view: View) -> None:
-    """A search by user id, then the forecasts."""
+    """A search by user id, then the forecasts; nothing where the run has none for anybody."""
+    if not {INTENT, NEXT_CATEGORIES, PATHS} & view.run.artefacts.keys():
+        return
     blocks.section("One user's next steps")
     chosen = choose_user(view)
     if chosen is None:

@@ -27,7 +27,7 @@ def show(view: View) -> None:
         reason = absence_sentence(
             view.run, view.dataset, model="behaviour", reports=reports, needs=("categories",)
         )
-        blocks.waiting(reason, page="train", label="Train")
+        blocks.absent(view.run, reason, model="behaviour")
         return
     if not view.by:
         blocks.waiting(

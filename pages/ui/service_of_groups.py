@@ -58,7 +58,7 @@ def _claims(view: View, found: ServiceOfGroups) -> None:
     off = off_sentence(
         rows,
         DIFFERENCE,
-        words="do prediction and observation differ beyond chance",
+        words="Prediction and observation differ",
         form=about_service.difference_form(unit),
     )
     blocks.section("What was observed, and what was predicted", answers[0])

@@ -61,10 +61,11 @@ def hostile(tmp_path_factory):
         yield server
 
 
-@pytest.mark.parametrize("page", ["overview", "data", "train", "recommendations"])
+@pytest.mark.parametrize("page", ["overview", "data", "train", "recommendations", "behaviour", "service"])
 def test_no_text_of_the_data_is_interpreted(hostile, visit, page):
     tab = visit().open(f"{hostile.url}/{page}", title=page.capitalize())
-    tab.page.locator(".js-plotly-plot").first.wait_for()
+    if page not in ("behaviour", "service"):  # the small shop may have nothing to draw there
+        tab.page.locator(".js-plotly-plot").first.wait_for()
     tab.settle().check()
     main = tab.page.locator('[data-testid="stMain"], [data-testid="stSidebar"]')
     for forbidden in ("img[src='x']", "a[href^='javascript']", "a[href*='example.org']", ".katex", "b"):

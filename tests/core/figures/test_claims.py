@@ -60,12 +60,11 @@ def test_the_spread_names_the_highest_and_the_lowest_group_with_interval_and_n(r
 
 
 def test_only_groups_whose_interval_leaves_out_zero_are_called_off(rows):
-    said = off_sentence(rows, "difference", words="they differ", form=points)
-    assert said.startswith("For 1 of 2 groups")
-    assert "**a**" in said
+    said = off_sentence(rows, "difference", words="They differ", form=points)
+    assert said.startswith("They differ beyond chance for 1 of 2 groups, most for **a**")
     calm = rows.assign(low=-1.0, high=1.0)
-    assert off_sentence(calm, "difference", words="they differ", form=points) == (
-        "For none of the 2 groups they differ."
+    assert off_sentence(calm, "difference", words="They differ", form=points) == (
+        "They differ beyond chance for none of the 2 groups."
     )
 
 

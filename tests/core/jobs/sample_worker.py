@@ -113,7 +113,8 @@ def train(workspace, params, context):
 
 
 TASKS = {
-    task.__name__: task for task in (count, long_call, die, fail, bad_result, stall, train, tasks.prepare)
+    task.__name__: task
+    for task in (count, long_call, die, fail, bad_result, stall, train, tasks.prepare, tasks.search)
 }
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def test_a_search_killed_in_a_trial_ends_with_the_trials_of_an_undisturbed_one(w
     undisturbed = search(other, dataset.id, SearchSettings(trials=3), TrainSettings(**BASE))
     other.close()
     id = start(workspace, dataset, trials=3)
-    wait_until(lambda: in_trial(workspace, id, 2))
+    wait_until(lambda: in_trial(workspace, id, 2), 60)
     (pid,) = workers(workspace)
     os.kill(pid, signal.SIGKILL)
     job = finished(workspace, id)
@@ -63,7 +63,7 @@ def test_a_search_killed_in_a_trial_ends_with_the_trials_of_an_undisturbed_one(w
 
 def test_cancel_ends_a_search_within_a_trial_and_resume_goes_on_with_it(workspace, dataset):
     id = start(workspace, dataset, trials=50, epochs=200, patience=100)
-    wait_until(lambda: in_trial(workspace, id, 1) and queue.get(workspace, id).progress.fraction > 0.002)
+    wait_until(lambda: in_trial(workspace, id, 1) and queue.get(workspace, id).progress.fraction > 0.002, 60)
     queue.request_cancel(workspace, id)
     job = finished(workspace, id, seconds=5)
     assert job.state == "cancelled"

@@ -77,3 +77,17 @@ def test_only_outcomes_with_a_measured_model_are_offered(given):
     lacking = run.model_copy(update={"reports": {"rating": ModelReport(metrics={}, notes=["Too few."])}})
     assert outcomes_told(lacking) == []
     assert outcomes_told(run.model_copy(update={"artefacts": {}})) == []
+
+
+def test_the_interval_of_a_share_ends_at_all_and_that_of_an_error_at_none(given):
+    workspace, run, rows = given
+    rows = rows.assign(
+        high=rows["observed"] + np.where(rows["user"] == 3, -0.5, 1.0), predicted=rows["observed"]
+    )
+    rows.loc[rows["user"] == 5, "predicted"] += 9
+    dataset = load(workspace, run.dataset)
+    nearly = run_with(workspace, dataset, {"service_predictions": rows}, {"rating": TOLD})
+    found = service_of_groups(workspace, nearly, by=(), outcome=RATING).means.rows.set_index("name")
+    assert found.loc[COVERED, "low"] < found.loc[COVERED, "value"] < found.loc[COVERED, "high"] <= 1
+    assert 0 <= found.loc[ERROR, "low"] < found.loc[ERROR, "value"]
+    assert found.loc[DIFFERENCE, "low"] < found.loc[DIFFERENCE, "high"]
