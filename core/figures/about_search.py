@@ -28,15 +28,20 @@ def search_sentence(search: Search) -> str:
     tried = f"{plural(len(search.trials), 'trial')} in {duration(sum(t.seconds for t in search.trials))}"
     cut = sum(trial.state == "stopped" for trial in search.trials)
     early = f", {cut} of them stopped early" if cut else ""
-    start = f"the settings that it started from reach a validation NDCG@10 of {_outcome(first.value)}"
     if len(search.trials) == 1:
-        return f"{tried}: {start}. Others have not been tried yet."
+        return (
+            f"{tried}: the settings that it started from reach a validation NDCG@10 of {_outcome(first.value)}. "
+            "Others have not been tried yet."
+        )
     if best.number == first.number:
-        return f"**No better settings were found** in {tried}{early}: {start}."
-    gain = f", {share(best.value / first.value - 1)} more" if first.value else ""
+        return (
+            f"**No better settings were found** than those that it started from, with a validation NDCG@10 of "
+            f"{_outcome(first.value)}: {tried}{early}."
+        )
+    gain = f" ({share(best.value / first.value - 1)} more)" if first.value else ""
     return (
-        f"**Trial {best.number} is best**, with a validation NDCG@10 of {_outcome(best.value)}{gain}; {start}. "
-        f"{tried}{early}."
+        f"**Trial {best.number} is best**, with a validation NDCG@10 of {_outcome(best.value)} beside "
+        f"{_outcome(first.value)} of the settings that it started from{gain}: {tried}{early}."
     )
 
 

@@ -14,7 +14,7 @@ from core.schema.documents import Search, SearchTrial
 
 LABELLED = 6  # so many different values of a setting are each written under their place
 WIDE = 20.0  # beyond this ratio of largest to smallest a scale is logarithmic
-BELOW = 0.33  # of a row, from its points to what is written under them
+BELOW, ASIDE = 0.33, 0.008  # of a row and of its width: where a value is written, off a line straight down
 LINES = dict(  # of each class of trials: told apart by width and dash too
     zip(
         CLASSES,
@@ -47,7 +47,9 @@ def trials_figure(search: Search) -> go.Figure:
     rows = {name: len(columns) - 1 - row for row, name in enumerate(columns)}
     for name, values in columns.items():
         for value, place in _written(values, places[name]):
-            note(drawn, plotly_text(value_text(name, value)), x=place, y=rows[name] - BELOW, anchor="center")
+            aside, anchor = (ASIDE, "left") if place < 0.9 else (-ASIDE, "right")
+            text = plotly_text(value_text(name, value))
+            note(drawn, text, x=place + aside, y=rows[name] - BELOW, anchor=anchor)
     names = [_spoken(name) for name in columns]
     drawn.update_yaxes(tickvals=list(rows.values()), ticktext=names, range=[-0.6, len(columns) - 0.7])
     drawn.update_xaxes(showticklabels=False, showgrid=False, range=[-0.06, 1.06])

@@ -25,7 +25,7 @@ def show(view: View, user: int, found: OneUser) -> None:
     st.badge("Machine-written", icon=":material/smart_toy:", color="gray")
     st.caption(markdown_text(evaluation.mark, limit=200))
     if evaluation.fallback:
-        st.info(markdown_text(evaluation.fallback, limit=300), icon=":material/speaker_notes_off:")
+        st.markdown(f":material/speaker_notes_off: {markdown_text(evaluation.fallback, limit=300)}")
     for number, sentence in enumerate(evaluation.text.sentences):
         _sentence(told, number, sentence)
     for fact in evaluation.facts:

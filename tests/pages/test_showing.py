@@ -5,6 +5,7 @@ import pytest
 
 from core.data.dataset import load, table
 from core.fairness.groups import group_labels
+from core.models.baselines import BASELINES
 from core.store.workspace import Workspace
 from core.workflow.comparing import beside_baselines, compare
 from core.workflow.runs import run_table
@@ -69,7 +70,7 @@ def test_one_users_list_is_the_runs_and_the_history_ends_before_the_test(slice_)
 def test_the_run_stands_beside_every_baseline_with_intervals(slice_):
     workspace, (run, _) = slice_
     rows = beside_baselines(workspace, run, metric="ndcg@10")
-    assert len(rows) == 4
+    assert len(rows) == 1 + len(BASELINES)
     assert rows["is_model"].sum() == 1
     assert rows["value"].is_monotonic_decreasing
     own = rows[rows["is_model"]].iloc[0]

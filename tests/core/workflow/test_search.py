@@ -4,6 +4,7 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
+from optuna import TrialPruned
 
 from core.data.prepare import prepare
 from core.errors import Cancelled, InputError, NotFound, StoreError, TrainingError
@@ -315,3 +316,18 @@ def test_real_trials_reach_the_value_of_a_real_training(new_shop):
         BASE.model_copy(update=found.trials[1].params | {"ranking": False}),
     )
     assert found.trials[1].value == max(epoch.validation_ndcg for epoch in alone.history)
+
+
+def test_a_real_training_ends_with_what_is_raised_after_an_epoch(new_shop):
+    shop, told = new_shop(), []
+
+    def stop(epochs):
+        told.append([epoch.epoch for epoch in epochs])
+        if len(epochs) == 2:
+            raise TrialPruned
+
+    question = searching._question(shop[0], searching.load(*shop), BASE)
+    settings = BASE.model_copy(update={"epochs": 5, "ranking": False})
+    with pytest.raises(TrialPruned):
+        searching.fit(question.inputs, question.positives, settings, after_epoch=stop)
+    assert told == [[1], [1, 2]]

@@ -34,7 +34,7 @@ WINDOWS = DatasetSettings(
 def few_epochs():
     """Enough for the made shop, and quick."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quality, "EPOCHS", 12)
+        patch.setattr(quality, "EPOCHS", 10)
         yield
 
 
@@ -71,7 +71,7 @@ def served(root: Path, shop: Orders, *, settings: TrainSettings = SETTINGS, **ta
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory):
-    made = served(tmp_path_factory.mktemp("served"), made_orders(2000), settings=SEEING)
+    made = served(tmp_path_factory.mktemp("served"), made_orders(1600), settings=SEEING)
     yield made
     made.workspace.close()
 
