@@ -145,7 +145,12 @@ def _add_reading(command: Command) -> None:
 def _add_bench(command: Command) -> None:
     """The command that measures Evenhand itself."""
     sub = command("bench", _bench, "reproduce a row of docs/accuracy.md")
-    sub.add_argument("name", choices=["accuracy"], metavar="NAME", help="accuracy")
+    sub.add_argument(
+        "name",
+        choices=["accuracy", "cold_start"],
+        metavar="NAME",
+        help="accuracy: beside every baseline; cold_start: products that training never saw",
+    )
     sub.add_argument("--data", required=True, metavar="SOURCE", help="a source, as in prepare")
     sub.add_argument("--path", type=Path, help="folder of the source's files")
     sub.add_argument(
@@ -291,21 +296,35 @@ def _audit(workspace: Workspace, options: argparse.Namespace) -> Answer:
 
 
 def _bench(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    values = _settings(options, device=options.device)
+    data = {name: values.pop(name) for name in list(values) if name in DatasetSettings.model_fields}
+    settings, prepared = settings_from(TrainSettings, values), settings_from(DatasetSettings, data)
+    if options.name == "cold_start":
+        return _bench_cold_start(workspace, options, settings, prepared)
     from core.workflow.bench import bench_accuracy
     from core.workflow.bench_text import as_markdown
 
-    values = _settings(options, device=options.device)
-    data = {name: values.pop(name) for name in list(values) if name in DatasetSettings.model_fields}
     answer = bench_accuracy(
         workspace,
         options.data,
-        settings_from(TrainSettings, values),
+        settings,
         path=options.path,
-        data=settings_from(DatasetSettings, data),
+        data=prepared,
         seeds=options.seeds,
         progress=ProgressLine(),
     )
     return answer, as_markdown(answer)
+
+
+def _bench_cold_start(
+    workspace: Workspace, options: argparse.Namespace, settings: TrainSettings, data: DatasetSettings
+) -> Answer:
+    from core.data.prepare import prepare
+    from core.workflow.cold_start import as_text, cold_start
+
+    dataset = prepare(workspace, options.data, data, path=options.path, progress=ProgressLine())
+    report = cold_start(workspace, dataset.id, settings, progress=ProgressLine())
+    return report.model_dump(mode="json"), as_text(report)
 
 
 def _worker(workspace: Workspace, options: argparse.Namespace) -> Answer:

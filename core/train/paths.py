@@ -26,7 +26,7 @@ from core.train.step_batches import (
 from core.train.step_scores import LOG_LIKELIHOOD, step_scores, step_shares, tuning_users
 
 WIDTH, DROPOUT = 64, 0.2
-EPOCHS, MOST_EPOCHS, FEWEST_STEPS = 3, 60, 240  # more passes where few users make few steps
+EPOCHS, MOST_EPOCHS, FEWEST_STEPS = 3, 60, 220  # more passes where few users make few steps
 VALIDATIONS = 8  # at most, spread over the epochs
 RATE, WEIGHT_DECAY, WARM_UP = 6e-3, 0.01, 0.1
 OWN_RATE = (

@@ -44,9 +44,8 @@ def step_scores(
         best = answers.gather(1, logs.topk(min(max(HITS), logs.shape[1]), dim=1).indices) > 0
         values = [(answers * logs).sum(dim=1), *(best[:, :k].any(dim=1).float() for k in HITS)]
         by_user = torch.stack(values).view(len(values), *batch.weights.shape) * batch.weights
-        found = (by_user.sum(dim=2) / batch.weights.sum(dim=1)).T.double().numpy()
-        parts.append(pd.DataFrame(found, index=batch.users, columns=SCORES))
-    return _joined(parts, SCORES)
+        parts.append((batch.users, (by_user.sum(dim=2) / batch.weights.sum(dim=1)).T))
+    return _per_user(parts, SCORES)
 
 
 @torch.inference_mode()
@@ -73,9 +72,8 @@ def path_hits(
         paths, _ = likeliest_paths(model, state, length=length, k=max(ks), width=max(BEAM, max(ks)))
         went = torch.from_numpy(steps.main[first[batch.users, None] + np.arange(length)])
         same = (paths == went[:, None]).all(dim=2)  # (B, k)
-        hits = torch.stack([same[:, :k].any(dim=1) for k in ks], dim=1)
-        parts.append(pd.DataFrame(hits.double().numpy(), index=batch.users, columns=names))
-    return _joined(parts, names)
+        parts.append((batch.users, torch.stack([same[:, :k].any(dim=1) for k in ks], dim=1)))
+    return _per_user(parts, names)
 
 
 def said(model: NextStep) -> NextStep:
@@ -83,9 +81,14 @@ def said(model: NextStep) -> NextStep:
     return model.eval() if isinstance(model, StepModel) else model
 
 
-def _joined(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    empty = pd.DataFrame(columns=columns, dtype=float, index=pd.Index([], dtype=np.int64))
-    return pd.concat(parts or [empty]).rename_axis(USER).sort_index()
+def _per_user(parts: list[tuple[np.ndarray, Tensor]], columns: list[str]) -> pd.DataFrame:
+    """Users (b,) and their values (b, K), joined; index: user, sorted."""
+    nothing = (np.zeros(0, np.int64), torch.zeros(0, len(columns)))
+    users, values = zip(*parts or [nothing], strict=True)
+    joined = torch.cat(values).double().numpy()
+    return pd.DataFrame(
+        joined, index=pd.Index(np.concatenate(users), name=USER), columns=columns
+    ).sort_index()
 
 
 def tuning_users(steps: Steps, rng: np.random.Generator, *, most: int = TUNING_USERS) -> np.ndarray:

@@ -66,6 +66,17 @@ def cold_start(
     return ModelReport(metrics={METRIC: found["model"]}, baselines=baselines, notes=[note])
 
 
+def as_text(report: ModelReport) -> str:
+    """The report of `cold_start` for people."""
+    rows = {"this model": report.metrics} | report.baselines
+    lines = [f"{METRIC}, {report.notes[0]}", ""]
+    for name, found in rows.items():
+        value = found[METRIC]
+        interval = "" if value.low is None else f" [{value.low:.4f}, {value.high:.4f}]"
+        lines.append(f"{name:<50} {value.value:.4f}{interval}, n={value.n:,}")
+    return "\n".join(lines)
+
+
 def only_items(positives: Positives, wanted: np.ndarray) -> Positives:
     """Only the answers that are wanted, bool (n_items,)."""
     kept = wanted[positives.items]

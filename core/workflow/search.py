@@ -4,6 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -105,16 +106,12 @@ def search(
         settle_lost(study)
         if CREATED not in study.user_attrs:
             study.set_user_attr(CREATED, now())
-        deadline = _deadline(study, settings)
-        asked = _Asked(
-            workspace, dataset, settings, base, start, question, study, progress, scratch, deadline
-        )
-        try:
+        until = _deadline(study, settings)
+        asked = _Asked(workspace, dataset, settings, base, start, question, study, progress, scratch, until)
+        with suppress(_TimeIsUp):
             while len(finished(study)) < settings.trials:
                 _next_trial(asked)
                 _keep(asked, done=False)
-        except _TimeIsUp:
-            pass
         return _keep(asked, done=True)
 
 

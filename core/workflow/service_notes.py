@@ -81,7 +81,7 @@ def _against(report: ModelReport, error: str, unit: str) -> str:
     if difference.high < 0:
         return f"Beats the best baseline, {RULE_NAMES[best]}, in {name}."
     if difference.low > 0:
-        return f"Does worse than {RULE_NAMES[best]} in {name}: use that rule instead."
+        return f"Does worse than {RULE_NAMES[best]} in {name}: there that rule is better."
     return f"Not shown to beat {RULE_NAMES[best]} in {name}: beyond it the data carry no signal that this model finds."
 
 

@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -66,7 +67,14 @@ def trained(prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
 @pytest.fixture(scope="session")
 def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Run]]:
     """A made shop whose reviews speak in planted words and try to be Markdown and HTML; trained without behaviour."""
-    made = prepared_shop(tmp_path_factory.mktemp("reviewed"), text=hostile(made_reviews(CUSTOMERS)["text"]))
+    reviews = made_reviews(CUSTOMERS)
+    days = (
+        np.random.default_rng(4).permutation(CUSTOMERS) % 30
+    )  # 10 days each of training, validation and test
+    written = pd.Timestamp("2024-04-01T12:00:00") + pd.to_timedelta(days, unit="D")
+    made = prepared_shop(
+        tmp_path_factory.mktemp("reviewed"), text=hostile(reviews["text"]), timestamp=written
+    )
     settings = TrainSettings(
         epochs=1, width=16, layers=1, history_length=32, ranking=False, models=("service", "opinions")
     )

@@ -6,7 +6,7 @@ import pytest
 from core.data.inputs import Positives, without_items
 from core.data.prepare import prepare
 from core.schema.settings import DatasetSettings, TrainSettings
-from core.workflow.cold_start import METRIC, cold_start, only_items
+from core.workflow.cold_start import METRIC, as_text, cold_start, only_items
 from tests.core.models.made import made_inputs
 
 
@@ -61,3 +61,4 @@ def test_content_finds_the_new_products_of_a_users_brand(workspace, tmp_path, te
     assert model.low > 0.8
     assert all(model.low > rule[METRIC].value for rule in rules.values())
     assert model.n > 5
+    assert f"{model.value:.4f} [{model.low:.4f}, {model.high:.4f}], n={model.n:,}" in as_text(report)

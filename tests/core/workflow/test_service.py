@@ -144,7 +144,7 @@ def test_where_there_is_no_signal_the_card_says_so(tmp_path):
     made = served(tmp_path, shop, service=service)
     report = made.chapter.reports["satisfaction_at_order"]
     assert report.metrics["mae_difference"].high >= 0
-    assert any("the data carry no signal" in note or "use that rule" in note for note in report.notes)
+    assert any("the data carry no signal" in note or "that rule is better" in note for note in report.notes)
     assert "delivery_days" not in made.chapter.reports
     made.workspace.close()
 
