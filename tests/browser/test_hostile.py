@@ -65,7 +65,7 @@ def hostile(tmp_path_factory):
 def test_no_text_of_the_data_is_interpreted(hostile, visit, page):
     tab = visit().open(f"{hostile.url}/{page}", title=page.capitalize())
     if page not in ("behaviour", "service"):  # the small shop may have nothing to draw there
-        tab.page.locator(".js-plotly-plot").first.wait_for()
+        tab.page.locator(".js-plotly-plot").first.wait_for(state="attached")  # perhaps in a tab behind
     tab.settle().check()
     main = tab.page.locator('[data-testid="stMain"], [data-testid="stSidebar"]')
     for forbidden in ("img[src='x']", "a[href^='javascript']", "a[href*='example.org']", ".katex", "b"):
@@ -80,7 +80,7 @@ def test_no_text_of_the_data_is_interpreted(hostile, visit, page):
 
 def test_group_names_stand_in_the_chart_as_they_are(hostile, visit):
     tab = visit().open(f"{hostile.url}/overview", title="Overview")
-    tab.page.locator(".js-plotly-plot").first.wait_for()
+    tab.page.locator(".js-plotly-plot").first.wait_for(state="attached")  # perhaps in a tab behind
     labels = tab.page.locator(".ytick text").all_text_contents()
     assert any(label.startswith("<img src=x onerror") for label in labels), labels
     assert any(label.startswith("$$") for label in labels), labels

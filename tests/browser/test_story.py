@@ -105,6 +105,7 @@ def test_retraining_with_another_setting_adds_a_run_to_compare(server, visit):
     tab.settle()
     tab.page.get_by_label("Name of the run").fill("Narrow <b>one</b>")
     tab.page.locator('[data-testid="stExpander"]', has_text="Settings").first.click()
+    tab.page.get_by_role("tab", name="Training", exact=True).click()
     tab.page.get_by_role("spinbutton", name="Epochs").fill("1")
     tab.page.get_by_role("button", name="Train", exact=True).click()
     tab.page.get_by_role("progressbar").wait_for()
