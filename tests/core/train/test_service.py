@@ -23,7 +23,7 @@ OUTCOME = {outcome.name: outcome for outcome in OUTCOMES}
 def few_epochs():
     """Enough for the made shop, and quick."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(quality, "EPOCHS", 12)
+        patch.setattr(quality, "EPOCHS", 20)
         yield
 
 
@@ -40,7 +40,7 @@ def fitted(rows, context, labels, represented=None, **options):
 
 @pytest.fixture(scope="module")
 def days():
-    rows, context, labels = asked(made_orders(2400))
+    rows, context, labels = asked(made_orders(3000))
     trained = fitted(rows, context, labels)
     return rows, context, labels, trained, predict(trained, context, None, labels)
 
