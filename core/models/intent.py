@@ -43,6 +43,11 @@ class IntentModel(nn.Module):
         self.register_buffer("slope", torch.ones(()))
         self.register_buffer("shift", torch.zeros(()))
 
+    @property
+    def is_regression(self) -> bool:
+        """Whether it says no more than a logistic regression: without layers, or with ones that add nothing."""
+        return self.deep is None or not any(part.any() for part in self.deep[-1].parameters())
+
     def forward(self, features: Tensor, vectors: Tensor | None = None) -> Tensor:
         """Logits before calibration, (N, F) and (N, V) -> (N,)."""
         x = (features - self.mean) / self.scale

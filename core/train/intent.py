@@ -7,13 +7,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import log_loss
 from torch import Tensor
 
 from core.data.behaviour import IntentRows
 from core.errors import TrainingError
 from core.models.intent import IntentModel, IntentShape
 from core.progress import Progress, quiet
+from core.train.choosing import clearly_better
 from core.train.step_batches import Vectors
 
 HIDDEN, DROPOUT = 32, 0.1
@@ -39,7 +39,7 @@ def fit_regression(training: IntentRows, validation: IntentRows, *, features: Se
         with torch.no_grad():
             model.linear.weight.copy_(torch.from_numpy(found.coef_))
             model.linear.bias.copy_(torch.from_numpy(found.intercept_))
-        loss = _loss(model, validation)
+        loss = float(_losses(model, validation).sum())
         if loss < best:
             best, kept = loss, {name: tensor.clone() for name, tensor in model.state_dict().items()}
     model.load_state_dict(kept)
@@ -57,7 +57,8 @@ def fit_intent(
 ) -> IntentModel:
     """The network from a logistic regression onwards, on the same features; of the epochs, validation chooses.
 
-    User vectors, where given, are added at last and stay only if validation is the better for it.
+    The network stays only if validation is clearly better than with the regression, and so do user vectors, where
+    given, which are added at last.
 
     Raises:
         TrainingError: the loss is no longer finite.
@@ -80,20 +81,21 @@ def _train(
     rng: np.random.Generator,
     progress: Progress,
 ) -> None:
-    x, y = _known(model, training), torch.from_numpy(training.bought).float()
+    x, y = _known(model, training), torch.tensor(training.bought, dtype=torch.float32)
     size = int(np.clip(len(x) // STEPS, SMALLEST_BATCH, LARGEST_BATCH))
     starts = range(0, len(x), size)
     optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, RATE, total_steps=EPOCHS * len(starts), pct_start=WARM_UP
     )
-    best, kept = _loss(model, validation), _copy(model)
+    start, simple = _copy(model), _losses(model, validation)
+    best, kept = np.full(len(simple), math.inf), start
     for epoch in range(EPOCHS):
         progress("Learning intent", epoch / EPOCHS, f"epoch {epoch + 1} of {EPOCHS}")
         model.train()
         order = torch.from_numpy(rng.permutation(len(x)))
-        for start in starts:
-            here = order[start : start + size]
+        for first in starts:
+            here = order[first : first + size]
             loss = F.binary_cross_entropy_with_logits(model(x[here]), y[here])
             optimizer.zero_grad()
             loss.backward()
@@ -101,10 +103,10 @@ def _train(
                 raise TrainingError("Training of the intent model diverged: the loss is no longer finite.")
             optimizer.step()
             schedule.step()
-        value = _loss(model, validation)
-        if value < best:
-            best, kept = value, _copy(model)
-    model.load_state_dict(kept)
+        values = _losses(model, validation)
+        if values.sum() < best.sum():
+            best, kept = values, _copy(model)
+    model.load_state_dict(kept if clearly_better(simple - best, validation.users) else start)
 
 
 def _with_vectors(
@@ -123,14 +125,15 @@ def _with_vectors(
     longer.user.standardise(asked)
     with torch.no_grad():
         logits = model.eval()(_known(model, training)[some])
-    happened = torch.from_numpy(training.bought[some]).float()
-    best, kept = _loss(model, validation), None
+    happened = torch.tensor(training.bought[some], dtype=torch.float32)
+    without = _losses(model, validation)
+    best, kept = np.full(len(without), math.inf), _copy(longer)
     for penalty in PENALTIES:
         _fit_user_term(longer, asked, logits, happened, penalty)
-        loss = _loss(longer, validation, later)
-        if loss < best:
-            best, kept = loss, _copy(longer)
-    if kept is None:
+        values = _losses(longer, validation, later)
+        if values.sum() < best.sum():
+            best, kept = values, _copy(longer)
+    if not clearly_better(without - best, validation.users):
         return model
     longer.load_state_dict(kept)
     return longer
@@ -180,8 +183,11 @@ def _logits(model: IntentModel, rows: IntentRows, vectors: Tensor | None = None)
     return model.eval()(_known(model, rows), vectors).double()
 
 
-def _loss(model: IntentModel, rows: IntentRows, vectors: Tensor | None = None) -> float:
-    return float(log_loss(rows.bought, _logits(model, rows, vectors).sigmoid().numpy(), labels=[False, True]))
+def _losses(model: IntentModel, rows: IntentRows, vectors: Tensor | None = None) -> np.ndarray:
+    """Log loss of each row, nats, float64 (N,)."""
+    happened = torch.tensor(rows.bought, dtype=torch.float64)
+    logits = _logits(model, rows, vectors)
+    return F.binary_cross_entropy_with_logits(logits, happened, reduction="none").numpy()
 
 
 def _copy(model: IntentModel) -> dict[str, Tensor]:

@@ -10,8 +10,11 @@ from torch import Tensor
 from core.data.splits import TRAIN, VALIDATION
 from core.data.steps import Steps
 from core.errors import TrainingError
-from core.models.paths import StepModel, StepShape
+from core.models.next_step import NextStep
+from core.models.step_model import StepModel, StepShape
+from core.models.step_rules import StepRule
 from core.progress import Progress, quiet
+from core.train.choosing import clearly_better
 from core.train.step_batches import (
     MOST_USERS,
     USERS_AT_ONCE,
@@ -23,7 +26,7 @@ from core.train.step_batches import (
     training_users,
     vectors_between,
 )
-from core.train.step_scores import LOG_LIKELIHOOD, step_scores, step_shares, tuning_users
+from core.train.step_scores import LOG_LIKELIHOOD, step_scores, tuning_users
 
 WIDTH, DROPOUT = 64, 0.2
 EPOCHS, MOST_EPOCHS, FEWEST_STEPS = 3, 60, 220  # more passes where few users make few steps
@@ -41,39 +44,64 @@ WITH_VECTORS, VECTORS_OF_USER = (
 
 
 def fit_steps(
-    steps: Steps, *, seed: int, vectors: Vectors | None = None, progress: Progress = quiet
+    steps: Steps,
+    rules: dict[str, StepRule],
+    *,
+    seed: int,
+    vectors: Vectors | None = None,
+    progress: Progress = quiet,
 ) -> StepModel:
     """Train on the training steps; of the epochs looked at, validation chooses.
 
-    User vectors, where given, are added at last and stay only if validation is the better for it.
+    Where validation is not clearly better than with the better one of the rules `own_frequency` and `markov`, the
+    model says what that rule says. User vectors, where given, are added at last and stay only if clearly better.
 
     Raises:
         TrainingError: nobody has two training steps, or the loss is no longer finite.
     """
-    users, rng = training_users(steps), np.random.default_rng(seed)
-    if not len(users):
+    rng = np.random.default_rng(seed)
+    if not len(training_users(steps)):
         raise TrainingError("No user bought on two occasions before the split, so there is no path to learn.")
     torch.manual_seed(seed)
     model = StepModel(StepShape(len(steps.names), WIDTH, DROPOUT))
-    model.shares.copy_(step_shares(steps))
     tuning = tuning_users(steps, rng)
+    model.shares.copy_(rules["popularity"].shares)
+    found = _train(model, steps, tuning, rng, progress)
+    if len(tuning):
+        simple, rule = _better_rule(rules, steps, tuning)
+        if not clearly_better(found - simple, tuning):
+            model.say_only(rule)
+    if vectors is not None and len(tuning):
+        model = _with_vectors(model, steps, vectors, tuning, rng)
+    return model.eval()
+
+
+def _better_rule(rules: dict[str, StepRule], steps: Steps, tuning: np.ndarray) -> tuple[np.ndarray, StepRule]:
+    """The rule of own counts or the chain, whichever validation likes better, and its likelihoods, (U,)."""
+    found = [(_likelihoods(rules[name], steps, tuning), rules[name]) for name in ("own_frequency", "markov")]
+    return max(found, key=lambda pair: pair[0].sum())
+
+
+def _train(
+    model: StepModel, steps: Steps, tuning: np.ndarray, rng: np.random.Generator, progress: Progress
+) -> np.ndarray:
+    """Leave the model as it was at the epoch that validation likes best; its likelihoods, one per tuning user."""
+    users = training_users(steps)
     batches = -(-min(len(users), MOST_USERS) // USERS_AT_ONCE)
     epochs = min(max(EPOCHS, -(-FEWEST_STEPS // batches)), MOST_EPOCHS)
     optimizer, schedule = _optimizer(model, epochs * batches)
-    best, kept = -math.inf, _copy(model)
+    best, kept = np.full(len(tuning), -math.inf), _copy(model)
     for epoch in range(epochs):
         for done, batch in enumerate(training_batches(steps, users, rng)):
             progress("Learning paths", (epoch + done / batches) / epochs, f"epoch {epoch + 1} of {epochs}")
             _step(model.train(), optimizer, batch)
             schedule.step()
         if (epoch + 1) % -(-epochs // VALIDATIONS) == 0 or epoch + 1 == epochs:
-            value = _likelihood(model, steps, tuning) if len(tuning) else float(epoch)
-            if value > best:
-                best, kept = value, _copy(model)
+            values = _likelihoods(model, steps, tuning)
+            if values.sum() > best.sum() or not len(tuning):
+                best, kept = values, _copy(model)
     model.load_state_dict(kept)
-    if vectors is not None and len(tuning):
-        model = _with_vectors(model, steps, vectors, tuning, rng)
-    return model.eval()
+    return best
 
 
 def _optimizer(model: StepModel, total: int):
@@ -98,10 +126,11 @@ def _step(model: StepModel, optimizer: torch.optim.Optimizer, batch: Asked) -> N
     optimizer.step()
 
 
-def _likelihood(
-    model: StepModel, steps: Steps, users: np.ndarray, vectors: StepVectors | None = None
-) -> float:
-    return float(step_scores(model, steps, VALIDATION, users=users, vectors=vectors)[LOG_LIKELIHOOD].mean())
+def _likelihoods(
+    model: NextStep, steps: Steps, users: np.ndarray, vectors: StepVectors | None = None
+) -> np.ndarray:
+    """Of the validation steps of each of `users`, sorted, (U,)."""
+    return step_scores(model, steps, VALIDATION, users=users, vectors=vectors)[LOG_LIKELIHOOD].to_numpy()
 
 
 def _copy(model: StepModel) -> dict[str, Tensor]:
@@ -117,13 +146,14 @@ def _with_vectors(
     longer = StepModel(StepShape(len(steps.names), WIDTH, DROPOUT, user_width=asked.shape[1]))
     longer.load_state_dict(model.state_dict(), strict=False)
     longer.user.standardise(asked)
-    best, kept = _likelihood(model, steps, tuning), None
+    without = _likelihoods(model, steps, tuning)
+    best, kept = np.full(len(tuning), -math.inf), _copy(longer)
     for penalty in PENALTIES:
         _fit_user_term(longer, asked, logits, answers, penalty)
-        value = _likelihood(longer, steps, tuning, later)
-        if value > best:
-            best, kept = value, _copy(longer)
-    if kept is None:
+        values = _likelihoods(longer, steps, tuning, later)
+        if values.sum() > best.sum():
+            best, kept = values, _copy(longer)
+    if not clearly_better(best - without, tuning):
         return model
     longer.load_state_dict(kept)
     return longer
@@ -152,7 +182,7 @@ def _fit_user_term(
     """Ridge softmax regression of what the logits leave over on the vectors, by L-BFGS."""
     weight = model.user.linear.weight
     torch.nn.init.zeros_(weight)
-    optimizer = torch.optim.LBFGS([weight], max_iter=25, line_search_fn="strong_wolfe")
+    optimizer = torch.optim.LBFGS([weight], max_iter=15, line_search_fn="strong_wolfe")
 
     def closure() -> Tensor:
         optimizer.zero_grad()

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from core.data.splits import TRAIN
 from core.data.steps import Steps
-from core.models.paths import NextStep, State, StepModel
+from core.models.next_step import NextStep, State
+from core.models.step_model import StepModel
 
 READ = 128  # last steps that are read
 USERS_AT_ONCE = 32

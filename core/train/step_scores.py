@@ -10,7 +10,9 @@ from torch import Tensor
 
 from core.data.splits import TEST, TRAIN, VALIDATION
 from core.data.steps import Steps
-from core.models.paths import NextStep, StepModel, likeliest_paths
+from core.models.next_step import NextStep
+from core.models.paths import likeliest_paths
+from core.models.step_model import StepModel
 from core.models.step_rules import StepRule
 from core.progress import Progress, part_of, quiet
 from core.schema.tables import USER

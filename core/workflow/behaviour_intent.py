@@ -35,7 +35,7 @@ from core.schema.tables import BASELINE_PROBABILITY, HORIZON_DAYS, OBSERVED, PRO
 from core.store.workspace import Workspace
 from core.train.intent import fit_intent, fit_regression, probabilities
 from core.train.step_batches import Vectors
-from core.workflow.behaviour_notes import against
+from core.workflow.behaviour_notes import about_vectors, against
 from core.workflow.chapter import Chapter
 
 INTENT, RELIABILITY = "intent", "intent_reliability"
@@ -58,6 +58,7 @@ class Horizon:
 
     Attributes:
         rows: by split. predictions, scores: of the test rows, by name of the predictor.
+        tried: whether there were user vectors to try.
     """
 
     days: int
@@ -65,6 +66,7 @@ class Horizon:
     model: IntentModel
     predictions: dict[str, np.ndarray]
     scores: dict[str, Scores]
+    tried: bool
 
 
 def intent_part(
@@ -159,7 +161,7 @@ def _horizon(
     predictions |= {name: probabilities(rule, test) for name, rule in rules.items()}
     progress("Judging intent", 0.9, f"{len(test.users):,} questions")
     scores = score_all(predictions, test.bought, test.users, settings=STATISTICS)
-    return Horizon(days, rows, model, predictions, scores)
+    return Horizon(days, rows, model, predictions, scores, tried=vectors is not None)
 
 
 def _chapter(found: list[Horizon], notes: list[str]) -> Chapter:
@@ -214,9 +216,9 @@ def _sentences(one: Horizon, n: int) -> list[str]:
         less = {metric: _less(one, rule, metric, n) for metric in HIGHER_IS_BETTER}
         compared = against(title, less, lower=LOWER_IS_BETTER)
         told.append(f"Within {one.days} days, {compared}")
-    if one.model.user is not None:
-        told.append(f"Within {one.days} days the recommender's user vectors are used: validation was better.")
-    return told
+    return told + [
+        f"Within {one.days} days: {note}" for note in about_vectors(one.model.user, tried=one.tried)
+    ]
 
 
 def _times(moments: int) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Set
 
+from core.models.user_term import UserTerm
 from core.schema.documents import Measured
 
 BETTER, WORSE, OPEN = "better in", "worse in", "no difference shown in"
@@ -26,3 +27,14 @@ def _verdict(number: Measured, lower: bool) -> str:
     if number.low is None or number.low <= 0 <= number.high:
         return OPEN
     return BETTER if (number.low > 0) != lower else WORSE
+
+
+def about_vectors(term: UserTerm | None, *, tried: bool) -> list[str]:
+    """Whether the recommender's user vectors are used; nothing where there were none to try."""
+    if not tried:
+        return []
+    if term is None:
+        return [
+            "the recommender's user vectors were tried and left out, for validation was not clearly better."
+        ]
+    return ["the recommender's user vectors are used, for validation was clearly better."]

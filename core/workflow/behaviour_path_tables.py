@@ -11,7 +11,9 @@ import torch
 from core.data.splits import TEST
 from core.data.steps import Steps
 from core.errors import CorruptArtefact
-from core.models.paths import State, StepModel, StepShape, likeliest_paths, path_log_probabilities
+from core.models.next_step import State
+from core.models.paths import likeliest_paths, path_log_probabilities
+from core.models.step_model import StepModel, StepShape
 from core.models.step_rules import StepRule
 from core.schema.documents import Artefact
 from core.schema.tables import CATEGORY, PATH, PROBABILITY, RANK, USER
@@ -37,7 +39,7 @@ class Learnt:
     Attributes:
         vectors: before all steps of the test, and when it begins; None where the model does without.
         judged: users with history and test steps. asked: users with history when their test begins.
-        when: that moment in words.
+        when: that moment in words. tried: whether there were user vectors to try.
     """
 
     steps: Steps
@@ -47,6 +49,7 @@ class Learnt:
     judged: np.ndarray
     asked: np.ndarray
     when: str
+    tried: bool
 
     def predictors(self) -> dict[str, StepModel | StepRule]:
         """The model, named "", and the rules."""

@@ -12,7 +12,7 @@ from core.schema.settings import Statistics, TrainSettings
 from core.train.paths import fit_steps
 from core.train.step_batches import Vectors, training_users, vectors_between
 from core.train.step_scores import BEAM, LOG_LIKELIHOOD, path_hits, step_rules, step_scores
-from core.workflow.behaviour_notes import against
+from core.workflow.behaviour_notes import about_vectors, against
 from core.workflow.behaviour_path_tables import LENGTH, Learnt, category_table, path_tables, tensors
 from core.workflow.chapter import Chapter
 
@@ -91,13 +91,13 @@ def _learn(
     steps: Steps, vectors: Vectors | None, settings: TrainSettings, when: str, progress: Progress
 ) -> Learnt:
     rules = step_rules(steps, seed=settings.seed, progress=part_of(progress, 0.0, 0.2))
-    model = fit_steps(steps, seed=settings.seed, vectors=vectors, progress=part_of(progress, 0.2, 1.0))
+    model = fit_steps(steps, rules, seed=settings.seed, vectors=vectors, progress=part_of(progress, 0.2, 1.0))
     begin, end = steps.ends(VALIDATION), steps.ends(TEST)
     asked = np.flatnonzero(begin > steps.offsets[:-1])
     known = None
     if vectors is not None and model.user is not None:
         known = vectors_between(vectors, steps, asked, begin, np.maximum(end, begin + 1))
-    return Learnt(steps, model, rules, known, _judged(steps), asked, when)
+    return Learnt(steps, model, rules, known, _judged(steps), asked, when, tried=vectors is not None)
 
 
 def _paths(learnt: Learnt, settings: TrainSettings, *, categories: bool) -> Chapter:
@@ -111,7 +111,7 @@ def _paths(learnt: Learnt, settings: TrainSettings, *, categories: bool) -> Chap
                 for name, one in learnt.predictors().items()
             }
         )
-    about = [_about_paths(learnt, len(long))]
+    about = [_about_paths(learnt, len(long)), *_about_learning(learnt)]
     if not categories:
         about.append("There are no categories: a step is one of the most popular products.")
     own, common = path_tables(learnt, seed=settings.seed)
@@ -134,13 +134,19 @@ def _about_paths(learnt: Learnt, long: int) -> str:
         f"A step is what one occasion was mostly about, one of {len(learnt.steps.names):,}. Each test step of "
         f"{len(learnt.judged):,} users is foretold from all steps before it, and the next {LENGTH} steps of {long:,} "
         f"users are {learnt.when}. Probabilities of paths are exact under the model; which paths are shown is found by "
-        f"beam search ({BEAM} beginnings)." + _with_vectors(learnt)
+        f"beam search ({BEAM} beginnings)."
     )
 
 
-def _with_vectors(learnt: Learnt) -> str:
-    used = " The recommender's user vectors are used: validation was better."
-    return "" if learnt.model.user is None else used
+def _about_learning(learnt: Learnt) -> list[str]:
+    """What validation kept of the model."""
+    told = [f"{note[0].upper()}{note[1:]}" for note in about_vectors(learnt.model.user, tried=learnt.tried)]
+    if learnt.model.says_only_a_rule:
+        rule = RULE_NAMES["markov" if learnt.model.chain_alone else "own_frequency"]
+        told.append(
+            f"The model is no more than {rule}: on validation, what it had learnt was not clearly better."
+        )
+    return told
 
 
 def _categories(learnt: Learnt, *, baskets: bool) -> Chapter:
@@ -154,10 +160,10 @@ def _categories(learnt: Learnt, *, baskets: bool) -> Chapter:
         what, hit = "the next purchase is of it", "is the one bought"
     about = (
         f"The probability of a category is that {what}; a hit is a category named that {hit}. Judged on all test steps "
-        f"of {len(learnt.judged):,} users; users are shown {learnt.when}." + _with_vectors(learnt)
+        f"of {len(learnt.judged):,} users; users are shown {learnt.when}."
     )
     return Chapter(
-        {CATEGORIES: _report([scores], [about])},
+        {CATEGORIES: _report([scores], [about, *_about_learning(learnt)])},
         {NEXT_CATEGORIES: category_table(learnt)},
         {f"{NEXT_CATEGORIES}_model": tensors(learnt)},
     )

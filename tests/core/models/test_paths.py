@@ -5,7 +5,9 @@ import itertools
 import pytest
 import torch
 
-from core.models.paths import State, StepModel, StepShape, likeliest_paths, path_log_probabilities
+from core.models.next_step import State
+from core.models.paths import likeliest_paths, path_log_probabilities
+from core.models.step_model import StepModel, StepShape
 from core.models.step_rules import StepRule
 
 STEPS, WIDTH = 4, 8
@@ -152,3 +154,18 @@ def test_a_user_term_adds_nothing_until_it_is_trained_and_then_counts():
     torch.nn.init.ones_(model.user.linear.weight[:1])
     said = model.log_probabilities(model.with_users(state_of(model), vectors))
     assert (said[:, 0] > plain[:, 0]).all()
+
+
+@pytest.mark.parametrize(
+    "rule", [StepRule(own().shares, 7.0), StepRule(own().shares, 2.0, chain().transitions)]
+)
+def test_it_can_say_just_what_a_rule_says(rule, model):
+    model.shares.copy_(rule.shares)
+    known = torch.tensor([[0, 2], [1, 5], [3, 4]])
+    before = model.log_probabilities(model.states(contents(), known))
+    assert not model.says_only_a_rule
+    model.say_only(rule)
+    assert model.says_only_a_rule
+    said, expected = (one.log_probabilities(one.states(contents(), known)) for one in (model, rule))
+    torch.testing.assert_close(said, expected, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(before, expected, atol=1e-2)

@@ -42,6 +42,8 @@ def test_it_learns_what_no_line_can_tell_and_is_calibrated():
     model, regression = fitted()
     test = made_rows(4000, seed=2)
     assert loss(model, test) < loss(regression, test) - 0.05
+    assert regression.is_regression
+    assert not model.is_regression
     p = probabilities(model, test)
     for low, high in ((0.0, 0.3), (0.3, 0.7), (0.7, 1.0)):
         part = (p >= low) & (p < high)
@@ -53,6 +55,14 @@ def test_the_same_seed_gives_the_same_weights_and_another_others():
     for name, tensor in first.items():
         torch.testing.assert_close(again[name], tensor, rtol=0, atol=0, msg=name)
     assert not torch.equal(first["deep.0.weight"], other["deep.0.weight"])
+
+
+def test_where_validation_is_not_clearly_better_the_regression_stays(monkeypatch):
+    monkeypatch.setattr(intent, "clearly_better", lambda gains, users: False)
+    model, regression = fitted(n=600)
+    test = made_rows(500, seed=2)
+    np.testing.assert_allclose(probabilities(model, test), probabilities(regression, test), rtol=1e-5)
+    assert model.is_regression
 
 
 def test_user_vectors_stay_where_they_help():

@@ -9,6 +9,7 @@ import torch
 from core.data.splits import TEST, VALIDATION
 from core.data.steps import Steps, shopping_steps
 from core.errors import TrainingError
+from core.models.step_rules import StepRule
 from core.train import paths
 from core.train.paths import fit_steps
 from core.train.step_batches import READ, asked_in, asked_when, training_users, vectors_between
@@ -29,6 +30,11 @@ def brief(monkeypatch):
     monkeypatch.setattr(paths, "FEWEST_STEPS", 0)
 
 
+@pytest.fixture(scope="module")
+def rules(steps) -> dict[str, StepRule]:
+    return step_rules(steps, seed=0)
+
+
 def judged(steps: Steps) -> np.ndarray:
     begin, end = steps.ends(VALIDATION), steps.ends(TEST)
     return np.flatnonzero((end > begin) & (begin > steps.offsets[:-1]))
@@ -38,8 +44,8 @@ def likelihood(model, steps: Steps, vectors=None) -> float:
     return step_scores(model, steps, TEST, users=judged(steps), vectors=vectors)[LOG_LIKELIHOOD].mean()
 
 
-def test_it_learns_what_follows_what(steps):
-    model, rules = fit_steps(steps, seed=0), step_rules(steps, seed=0)
+def test_it_learns_what_follows_what(steps, rules):
+    model = fit_steps(steps, rules, seed=0)
     assert likelihood(model, steps) > likelihood(rules["own_frequency"], steps) + 0.5
     assert likelihood(model, steps) > likelihood(rules["markov"], steps) - 0.1
     assert likelihood(rules["markov"], steps) > likelihood(rules["popularity"], steps) + 0.5
@@ -50,8 +56,8 @@ def test_it_learns_what_follows_what(steps):
     assert (hits["path_hit@5"] >= hits["path_hit@1"]).all()
 
 
-def test_scores_are_those_of_asking_step_by_step(steps):
-    rule = step_rules(steps, seed=0)["markov"]
+def test_scores_are_those_of_asking_step_by_step(steps, rules):
+    rule = rules["markov"]
     found = step_scores(rule, steps, TEST, users=judged(steps)[:5])
     matrix = rule.transitions + rule.smoothing * rule.shares
     matrix = (matrix / matrix.sum(dim=1, keepdim=True)).log().numpy()
@@ -72,8 +78,8 @@ def test_transitions_are_counted_within_training_and_within_users(steps):
     np.testing.assert_allclose(step_transitions(steps).numpy(), counts)
 
 
-def test_the_same_seed_gives_the_same_weights_and_another_others(steps, brief):
-    first, again, other = (fit_steps(steps, seed=seed).state_dict() for seed in (3, 3, 4))
+def test_the_same_seed_gives_the_same_weights_and_another_others(steps, rules, brief):
+    first, again, other = (fit_steps(steps, rules, seed=seed).state_dict() for seed in (3, 3, 4))
     for name, tensor in first.items():
         torch.testing.assert_close(again[name], tensor, rtol=0, atol=0, msg=name)
     assert not torch.equal(first["enter.weight"], other["enter.weight"])
@@ -95,7 +101,7 @@ def test_exchanging_all_test_steps_leaves_training_as_it_was(brief):
 
 def trained(events, items) -> dict[str, torch.Tensor]:
     steps = shopping_steps(events, items, n_users=60, hold_out=None)
-    return fit_steps(steps, seed=0).state_dict()
+    return fit_steps(steps, step_rules(steps, seed=0), seed=0).state_dict()
 
 
 def test_each_step_asked_about_has_its_own_answer(steps):
@@ -127,27 +133,27 @@ def telling(steps: Steps):
     return vectors
 
 
-def test_user_vectors_stay_where_they_help_and_go_where_not(steps, brief):
-    model = fit_steps(steps, seed=0, vectors=telling(steps))
+def test_user_vectors_stay_where_they_help_and_go_where_not(steps, rules, brief):
+    model = fit_steps(steps, rules, seed=0, vectors=telling(steps))
     assert model.user is not None
     users = judged(steps)
     asked = vectors_between(telling(steps), steps, users, steps.ends(VALIDATION), steps.ends(TEST))
-    assert likelihood(model, steps, asked) > likelihood(fit_steps(steps, seed=0), steps) + 0.1
-    flat = fit_steps(steps, seed=0, vectors=lambda users, times: np.ones((len(users), 3), np.float32))
+    assert likelihood(model, steps, asked) > likelihood(fit_steps(steps, rules, seed=0), steps) + 0.1
+    flat = fit_steps(steps, rules, seed=0, vectors=lambda users, times: np.ones((len(users), 3), np.float32))
     assert flat.user is None
 
 
-def test_a_loss_that_is_no_number_stops_training(steps, monkeypatch):
+def test_a_loss_that_is_no_number_stops_training(steps, rules, monkeypatch):
     monkeypatch.setattr(paths, "RATE", 1e30)
     with pytest.raises(TrainingError, match="no longer finite"):
-        fit_steps(steps, seed=0)
+        fit_steps(steps, rules, seed=0)
 
 
-def test_nobody_with_two_steps_cannot_be_learnt_from(steps):
+def test_nobody_with_two_steps_cannot_be_learnt_from(steps, rules):
     lonely = replace(steps, split=np.full(len(steps.split), TEST, np.int8))
     assert not len(training_users(lonely))
     with pytest.raises(TrainingError, match="two occasions"):
-        fit_steps(lonely, seed=0)
+        fit_steps(lonely, rules, seed=0)
 
 
 def test_the_made_steps_are_what_the_tests_take_them_for(steps):

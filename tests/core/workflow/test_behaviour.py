@@ -229,7 +229,9 @@ def test_user_vectors_are_asked_for_at_moments_of_users_without_items(shop, brie
 
     chapter = behaviour_chapter(workspace, dataset, vectors, SETTINGS)
     assert sum(len(times) for times in moments) > 1000
-    assert chapter.reports["paths"].metrics
+    for name, report in chapter.reports.items():
+        assert any("recommender's user vectors" in note for note in report.notes), name
+        assert not any("user vectors" in note for note in shop[2].reports[name].notes), name
 
 
 def test_too_little_to_learn_from_is_said(tmp_path):
