@@ -80,7 +80,7 @@ def test_no_text_of_the_data_is_interpreted(hostile, visit, page):
 
 def test_group_names_stand_in_the_chart_as_they_are(hostile, visit):
     tab = visit().open(f"{hostile.url}/overview", title="Overview")
-    tab.page.locator(".js-plotly-plot").first.wait_for(state="attached")  # perhaps in a tab behind
+    tab.page.locator(".js-plotly-plot").first.wait_for()
     labels = tab.page.locator(".ytick text").all_text_contents()
     assert any(label.startswith("<img src=x onerror") for label in labels), labels
     assert any(label.startswith("$$") for label in labels), labels

@@ -37,7 +37,7 @@ def filled(visit, page: str, url: str) -> None:
     """Open a page and see it whole."""
     visit.open(f"{url}/{page}", title=PAGES[page])
     told = "text=service table with satisfaction"  # the built-in data tell nothing of service
-    visit.page.locator(told if page == "service" else ".js-plotly-plot").first.wait_for()
+    visit.page.locator(told if page == "service" else ".js-plotly-plot:visible").first.wait_for()
     visit.settle().check()
 
 
