@@ -130,9 +130,13 @@ class AttentionRecommender(nn.Module):
         if self.repeat is not None and sample is not None:
             self.repeat.standardise(sample.repeats.features)
 
-    def forward(self, batch: Batch) -> Answer:
-        """What is said at each of the batch's N moments."""
-        products = self.product()
+    def forward(self, batch: Batch, products: Products | None = None) -> Answer:
+        """What is said at each of the batch's N moments.
+
+        Args:
+            products: what `self.product()` gave, for many batches of an unchanging model; unset: asked anew.
+        """
+        products = self.product() if products is None else products
         baskets = self._baskets(batch, products)
         users = self.behaviour(baskets, batch)
         tokens = self._attended(baskets, batch)

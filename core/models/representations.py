@@ -9,10 +9,7 @@ import torch
 from core.models.batch import collate
 from core.models.history import History
 from core.models.recommender import AttentionRecommender
-from core.models.scoring import scores
-
-USERS_AT_ONCE = 512
-SCORES_AT_ONCE = 8_000_000
+from core.models.scoring import USERS_AT_ONCE, moments_at_once, scores
 
 
 @dataclass(frozen=True)
@@ -51,19 +48,18 @@ def represent(
     found = Representations(
         *(np.zeros((len(users), width), np.float32) for _ in range(2)), np.zeros(len(users), np.float32)
     )
-    vectors = model.product()
+    products = model.product()
     inside = (items >= 0) & (items < history.n_items)
-    found.products[inside] = vectors.vectors.float().cpu().numpy()[items[inside]]
+    found.products[inside] = products.vectors.float().cpu().numpy()[items[inside]]
     for rows in _parts(np.flatnonzero(~inside), users, times, USERS_AT_ONCE):
         batch = collate(
             history, history.known(users[rows], times[rows]), length=model.shape.length, with_repeats=False
         )
-        found.users[rows] = model.users(batch.to(device), vectors).float().cpu().numpy()
-    at_once = max(1, min(USERS_AT_ONCE, SCORES_AT_ONCE // max(history.n_items, 1)))
-    for rows in _parts(np.flatnonzero(inside), users, times, at_once):
+        found.users[rows] = model.users(batch.to(device), products).float().cpu().numpy()
+    for rows in _parts(np.flatnonzero(inside), users, times, moments_at_once(history.n_items)):
         moments, wanted = history.known(users[rows], times[rows]), model.repeat is not None
         batch = collate(history, moments, length=model.shape.length, with_repeats=wanted).to(device)
-        answer = model(batch)
+        answer = model(batch, products)
         found.users[rows] = answer.users.float().cpu().numpy()
         share = scores(answer, batch).log_softmax(dim=1).cpu().numpy()
         found.scores[rows] = share[np.arange(len(rows)), items[rows]]

@@ -10,10 +10,11 @@ from core.models.batch import Batch, collate
 from core.models.history import History
 from core.models.recommender import Answer, AttentionRecommender
 from core.models.task import Task
+from core.schema.settings import LONGEST_LIST
 
 SCORES_AT_ONCE = 8_000_000  # users x items in memory, 32 MB
 USERS_AT_ONCE = 512
-CANDIDATES = 200  # of the first stage that the second one ranks
+CANDIDATES = LONGEST_LIST  # of the first stage that the second one ranks
 
 
 def scores(answer: Answer, batch: Batch) -> Tensor:
@@ -22,6 +23,11 @@ def scores(answer: Answer, batch: Batch) -> Tensor:
     if answer.repeats is not None:
         dense[batch.repeats.moments, batch.repeats.items] = answer.repeats.float()
     return dense
+
+
+def moments_at_once(n_items: int) -> int:
+    """How many moments are asked together, so that their dense scores fit into memory."""
+    return max(1, min(USERS_AT_ONCE, SCORES_AT_ONCE // max(n_items, 1)))
 
 
 @torch.inference_mode()
@@ -37,7 +43,10 @@ def rank(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """The best k items of each user as of now, a batch of users at a time, batches of like history length.
 
-    Only items that are `among`, bool (n_items,), are listed if that is given. Users without history get the most popular items. With `task.exclude_seen` what a user took is left out.
+    Users without history get the most popular items. With `task.exclude_seen` what a user took is left out.
+
+    Args:
+        among: bool (n_items,), the only items that may be listed; unset: all.
 
     Yields:
         users (b,), items int32 (b, k'), scores float32 (b, k'), best first; k' = min(k, n_items). Places that
@@ -47,14 +56,14 @@ def rank(
     k = min(k, history.n_items)
     popular = torch.from_numpy(history.trends.log_counts).to(device)
     left_out = None if among is None else torch.from_numpy(~among).to(device)
-    at_once = max(1, min(USERS_AT_ONCE, SCORES_AT_ONCE // max(history.n_items, 1)))
+    products, at_once = model.product(), moments_at_once(history.n_items)
     order = np.argsort(history.tokens[users], kind="stable")
     for start in range(0, len(users), at_once):
         here = np.sort(users[order[start : start + at_once]])
         moments = history.now(here, at_last_event=task.predict == "next")
         wanted = model.repeat is not None or task.exclude_seen
         batch = collate(history, moments, length=model.shape.length, with_repeats=wanted).to(device)
-        answer = model(batch)
+        answer = model(batch, products)
         dense = scores(answer, batch)  # (b, n_items)
         dense[batch.moment_slots < 0] = popular
         if left_out is not None:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 
+from core.models.baselines.counts import count_pairs, item_cosines
 from core.models.batch import Batch
 from core.models.history import History, ranges
 from core.schema.settings import TrainSettings
@@ -13,7 +13,6 @@ from core.schema.settings import TrainSettings
 SHORTEST_SHARE = 0.5  # of a history that cropping leaves
 SHUFFLED_SHARE = 0.2  # of a history that reordering shuffles
 SUBSTITUTES = 10  # items most often taken with an item
-ITEMS_AT_ONCE = 512
 
 
 @dataclass(frozen=True)
@@ -96,17 +95,11 @@ def augmentation_of(history: History, settings: TrainSettings, *, reorder: bool)
 def _substitutes(history: History) -> np.ndarray:
     """The items whose users are most like those of each item, by cosine, int64 (n_items, SUBSTITUTES)."""
     users = np.repeat(np.arange(history.n_users), np.diff(history.line_offsets))
-    taken = sp.csr_array(
-        (np.ones(len(users), np.float32), (users, history.items)), shape=(history.n_users, history.n_items)
-    )
-    taken.sum_duplicates()
+    taken = count_pairs(users, history.items, shape=(history.n_users, history.n_items))
     taken.data[:] = 1
-    norm = np.sqrt(np.maximum(np.asarray(taken.sum(axis=0)).ravel(), 1))
-    unit = (taken @ sp.diags_array(1 / norm)).tocsr()
-    columns, k = unit.T.tocsr(), min(SUBSTITUTES, history.n_items)
-    found = []
-    for start in range(0, history.n_items, ITEMS_AT_ONCE):
-        like = (columns[start : start + ITEMS_AT_ONCE] @ unit).toarray()
+    k, found, start = min(SUBSTITUTES, history.n_items), [], 0
+    for like in item_cosines(taken):
         like[np.arange(len(like)), np.arange(start, start + len(like))] = -1  # not itself
         found.append(np.argpartition(-like, k - 1, axis=1)[:, :k])
+        start += len(like)
     return np.concatenate(found)

@@ -22,14 +22,13 @@ from core.train.checkpoint import Progressed, restore, write
 from core.train.device import choose_device, repeatable
 from core.train.objectives import losses, total
 from core.train.ranking import fit_ranking
-from core.train.setup import AfterEpoch, Training, set_up
+from core.train.setup import GRADIENT_NORM, AfterEpoch, Training, set_up
 
 STAGE = "Training"
 TUNED_ON = "ndcg@10"
 TOTAL = "all"  # the weighted sum of the objectives
 WARM_UP_STEPS = 20
 LAST_RATE = 0.05  # of the peak learning rate, at the end of the cosine
-GRADIENT_NORM = 1.0
 FIRST_STAGE = 0.9  # of the time, where there is a second
 CHECKPOINT_SECONDS = 15.0
 

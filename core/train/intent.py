@@ -14,6 +14,7 @@ from core.errors import TrainingError
 from core.models.intent import IntentModel, IntentShape
 from core.progress import Progress, quiet
 from core.train.choosing import clearly_better
+from core.train.ridge import fit_ridge
 from core.train.step_batches import Vectors
 
 HIDDEN, DROPOUT = 32, 0.1
@@ -21,6 +22,7 @@ EPOCHS, RATE, WEIGHT_DECAY, WARM_UP = 8, 4e-3, 1e-2, 0.2
 STEPS, SMALLEST_BATCH, LARGEST_BATCH = 100, 64, 1024  # per epoch, unless batches would be smaller or larger
 STRENGTHS = (0.01, 0.1, 1.0)  # inverse penalties of the regressions; validation chooses
 PENALTIES = (1e-3, 1e-2, 1e-1)  # of the user term, per row; validation chooses, or leaves the term out
+RIDGE_ITERATIONS = 50
 MOST_WITH_VECTORS = 12_000  # training rows whose user vectors are asked for
 UNPENALISED = 1e6
 
@@ -129,7 +131,12 @@ def _with_vectors(
     without = _losses(model, validation)
     best, kept = np.full(len(without), math.inf), _copy(longer)
     for penalty in PENALTIES:
-        _fit_user_term(longer, asked, logits, happened, penalty)
+        fit_ridge(
+            longer.user.linear.weight,
+            lambda: F.binary_cross_entropy_with_logits(logits + longer.user(asked).squeeze(-1), happened),
+            penalty=penalty,
+            iterations=RIDGE_ITERATIONS,
+        )
         values = _losses(longer, validation, later)
         if values.sum() < best.sum():
             best, kept = values, _copy(longer)
@@ -137,24 +144,6 @@ def _with_vectors(
         return model
     longer.load_state_dict(kept)
     return longer
-
-
-def _fit_user_term(
-    model: IntentModel, vectors: Tensor, logits: Tensor, happened: Tensor, penalty: float
-) -> None:
-    """Ridge logistic regression of what the logits leave over on the vectors, by L-BFGS."""
-    weight = model.user.linear.weight
-    torch.nn.init.zeros_(weight)
-    optimizer = torch.optim.LBFGS([weight], max_iter=50, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        loss = F.binary_cross_entropy_with_logits(logits + model.user(vectors).squeeze(-1), happened)
-        loss = loss + penalty * weight.square().sum()
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)
 
 
 def calibrate(model: IntentModel, validation: IntentRows, vectors: Tensor | None = None) -> IntentModel:

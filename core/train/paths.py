@@ -15,6 +15,7 @@ from core.models.step_model import StepModel, StepShape
 from core.models.step_rules import StepRule
 from core.progress import Progress, quiet
 from core.train.choosing import clearly_better
+from core.train.ridge import fit_ridge
 from core.train.step_batches import (
     MOST_USERS,
     USERS_AT_ONCE,
@@ -37,6 +38,7 @@ OWN_RATE = (
 )
 GRADIENT_NORM = 1.0
 PENALTIES = (1e-4, 1e-3, 1e-2)  # of the user term; validation chooses, or leaves the term out
+RIDGE_ITERATIONS = 15
 WITH_VECTORS, VECTORS_OF_USER = (
     8_000,
     4,
@@ -149,7 +151,12 @@ def _with_vectors(
     without = _likelihoods(model, steps, tuning)
     best, kept = np.full(len(tuning), -math.inf), _copy(longer)
     for penalty in PENALTIES:
-        _fit_user_term(longer, asked, logits, answers, penalty)
+        fit_ridge(
+            longer.user.linear.weight,
+            lambda: -(answers * (logits + longer.user(asked)).log_softmax(dim=1)).sum(dim=1).mean(),
+            penalty=penalty,
+            iterations=RIDGE_ITERATIONS,
+        )
         values = _likelihoods(longer, steps, tuning, later)
         if values.sum() > best.sum():
             best, kept = values, _copy(longer)
@@ -174,21 +181,3 @@ def _sampled(
     who, where = (np.concatenate(part) for part in zip(*asked, strict=True))
     found = step_vectors(vectors, steps, who, where).at(who, where)
     return found, torch.cat(logits), torch.cat([batch.answers for batch in batches])
-
-
-def _fit_user_term(
-    model: StepModel, vectors: Tensor, logits: Tensor, answers: Tensor, penalty: float
-) -> None:
-    """Ridge softmax regression of what the logits leave over on the vectors, by L-BFGS."""
-    weight = model.user.linear.weight
-    torch.nn.init.zeros_(weight)
-    optimizer = torch.optim.LBFGS([weight], max_iter=15, line_search_fn="strong_wolfe")
-
-    def closure() -> Tensor:
-        optimizer.zero_grad()
-        logs = (logits + model.user(vectors)).log_softmax(dim=1)
-        loss = penalty * weight.square().sum() - (answers * logs).sum(dim=1).mean()
-        loss.backward()
-        return loss
-
-    optimizer.step(closure)

@@ -9,17 +9,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from core.errors import TrainingError
+from core.models.product import Products
 from core.models.recommender import Answer, AttentionRecommender
 from core.models.scoring import CANDIDATES, scores
 from core.train.examples import Example
-from core.train.setup import Training
+from core.train.setup import GRADIENT_NORM, Training
 
 RANKING = 1_000_003  # marks the random numbers of the second stage
 MOMENTS_PER_USER = 2  # ranked of each user of a batch
 EPOCHS = 2
 LEARNING_RATE = 1e-3
 WEIGHT_DECAY = 0.01
-GRADIENT_NORM = 1.0
 
 
 def fit_ranking(
@@ -40,6 +40,8 @@ def fit_ranking(
     before = validate(run)
     torch.manual_seed(run.settings.seed)
     run.model.add_ranker()
+    with torch.no_grad():
+        products = run.model.eval().product()  # the first stage does not change any more
     optimizer = torch.optim.AdamW(
         run.model.ranker.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
     )
@@ -48,7 +50,7 @@ def fit_ranking(
         batches = run.examples.batches(run.settings.batch_size, run.rng(RANKING, epoch))
         for step, users in enumerate(batches):
             rng = run.rng(RANKING, epoch, step)
-            _step(run, optimizer, run.examples.draw(users, rng).to(run.device.torch), rng)
+            _step(run, optimizer, run.examples.draw(users, rng).to(run.device.torch), products, rng)
             told((epoch + step / len(batches)) / EPOCHS, f"second stage, epoch {epoch + 1} of {EPOCHS}")
         after = validate(run)
         if after > best:
@@ -61,10 +63,14 @@ def fit_ranking(
 
 
 def _step(
-    run: Training, optimizer: torch.optim.Optimizer, example: Example, rng: np.random.Generator
+    run: Training,
+    optimizer: torch.optim.Optimizer,
+    example: Example,
+    products: Products,
+    rng: np.random.Generator,
 ) -> None:
     with run.device.autocast():
-        loss = ranking_loss(run.model, example, rng)
+        loss = ranking_loss(run.model, example, products, rng)
     optimizer.zero_grad()
     loss.backward()
     torch.nn.utils.clip_grad_norm_(run.model.ranker.parameters(), GRADIENT_NORM)
@@ -73,15 +79,20 @@ def _step(
     optimizer.step()
 
 
-def ranking_loss(model: AttentionRecommender, example: Example, rng: np.random.Generator) -> Tensor:
+def ranking_loss(
+    model: AttentionRecommender, example: Example, products: Products, rng: np.random.Generator
+) -> Tensor:
     """Cross-entropy of the second stage over the first stage's best and what was taken.
 
     Moments none of whose targets is among the candidates teach nothing and are left out. The first stage is
     asked as it will be, without dropout, and gets no gradient.
+
+    Args:
+        products: all items as the first stage sees them.
     """
     model.eval()
     with torch.no_grad():
-        answer = model(example.batch)
+        answer = model(example.batch, products)
     moments = _chosen(example, rng).to(answer.states.device)
     base, wanted = _candidates(answer, example, moments)
     items, first = base

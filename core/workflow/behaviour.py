@@ -13,7 +13,7 @@ from core.train.device import choose_device, repeatable
 from core.train.step_batches import Vectors
 from core.workflow.behaviour_intent import intent_part
 from core.workflow.behaviour_paths import paths_part
-from core.workflow.chapter import Chapter
+from core.workflow.chapter import Chapter, joined
 from core.workflow.service import Representing
 
 INTENT_SHARE = 0.4  # of the chapter's time
@@ -44,9 +44,7 @@ def behaviour_chapter(
     with torch.random.fork_rng(devices=[]), repeatable(choose_device("cpu")):
         intent = intent_part(events, dataset, vectors, settings, part_of(progress, 0.0, INTENT_SHARE))
         paths = paths_part(events, items, dataset, vectors, settings, part_of(progress, INTENT_SHARE, 1.0))
-    return Chapter(
-        intent.reports | paths.reports, intent.tables | paths.tables, intent.tensors | paths.tensors
-    )
+    return joined([intent, paths])
 
 
 def _vectors(representations_of: Representing) -> Vectors | None:

@@ -8,15 +8,15 @@ import torch
 from core.data.dataset import load
 from core.data.inputs import ModelInputs, Positives, without_items
 from core.errors import SettingsError
-from core.fairness.audit import mean_intervals
 from core.metrics import per_user_metrics
 from core.models.history import index_history
 from core.models.scoring import rank
 from core.progress import Progress, part_of, quiet
 from core.schema.documents import Measured, ModelReport
-from core.schema.settings import Statistics, TrainSettings
+from core.schema.settings import TrainSettings
 from core.store.workspace import Workspace
 from core.train.fit import TrainedModel, fit
+from core.workflow.evaluation import estimates
 from core.workflow.questions import questions
 
 HELD_OUT = 0.1  # of the catalogue
@@ -132,8 +132,5 @@ def _by_score(score: np.ndarray, held: np.ndarray, users: np.ndarray) -> np.ndar
 def _measured(ranked: np.ndarray, answers: Positives, users: np.ndarray) -> Measured:
     padded = np.full((len(answers.offsets) - 1, K), -1, np.int32)
     padded[: len(ranked)] = ranked
-    values = per_user_metrics(padded, answers.offsets, answers.items, (K,)).loc[users, METRIC].to_numpy(float)
-    interval = mean_intervals(values[:, None], Statistics()).within(0, 1)
-    low, high = float(interval.low[0, 0]), float(interval.high[0, 0])
-    ends = {} if np.isnan(low) else {"low": low, "high": high}
-    return Measured(value=float(values.mean()), n=len(users), **ends)
+    values = per_user_metrics(padded, answers.offsets, answers.items, (K,)).loc[users, [METRIC]]
+    return Measured(**estimates(values)[METRIC], n=len(users))

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 
+from core.data.inputs import ModelInputs
 from core.models.history import index_history
 from core.models.representations import represent
 from core.progress import Progress, part_of
@@ -15,9 +16,8 @@ from core.store.workspace import Workspace
 from core.train.fit import TrainedModel
 from core.train.objectives import WEIGHTS
 from core.workflow.behaviour import behaviour_chapter
-from core.workflow.chapter import Chapter
+from core.workflow.chapter import Chapter, joined
 from core.workflow.evaluating import opinions_chapter
-from core.workflow.questions import inputs_of
 from core.workflow.service import service_chapter
 
 SHARES = {
@@ -28,10 +28,17 @@ SHARES = {
 
 
 def further_models(
-    workspace: Workspace, dataset: Dataset, trained: TrainedModel, progress: Progress
+    workspace: Workspace,
+    dataset: Dataset,
+    trained: TrainedModel,
+    everything: ModelInputs,
+    progress: Progress,
 ) -> Chapter:
-    """All further models that the settings ask for and the data allow, joined."""
-    everything = inputs_of(workspace, dataset, trained.settings)(until="test")
+    """All further models that the settings ask for and the data allow, joined.
+
+    Args:
+        everything: the history to the end of the data; moments see what lies strictly before them.
+    """
     representations_of = partial(
         represent, trained.model, index_history(everything), device=torch.device(trained.device)
     )
@@ -46,14 +53,7 @@ def further_models(
         for name, (start, end) in zip(chapters, pairwise(ends), strict=True)
         if name in trained.settings.models
     ]
-    return _joined([chapter for chapter in found if chapter is not None])
-
-
-def _joined(chapters: list[Chapter]) -> Chapter:
-    parts = ("reports", "tables", "tensors")
-    return Chapter(
-        **{part: {k: v for chapter in chapters for k, v in getattr(chapter, part).items()} for part in parts}
-    )
+    return joined([chapter for chapter in found if chapter is not None])
 
 
 def recommender_report(trained: TrainedModel) -> ModelReport:

@@ -16,19 +16,17 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from core import __version__
-from core.data.dataset import load, table
-from core.data.inputs import positives
+from core.data.dataset import load
 from core.errors import TrainingError
 from core.models.history import index_history
 from core.models.task import resolve_task
 from core.progress import Progress, quiet
 from core.schema.documents import SEARCHES, Dataset, Epoch, Search, SearchTrial, now
 from core.schema.settings import SearchSettings, TrainSettings
-from core.schema.tables import EVENT, ITEM, SPLIT, USER
 from core.store.workspace import Workspace
 from core.train.fit import fit
 from core.train.setup import settled
-from core.workflow.questions import HISTORY_BEFORE, Question, inputs_of
+from core.workflow.questions import Question, material_of
 from core.workflow.search_space import space, tried, varied
 from core.workflow.search_study import (
     STOPPED,
@@ -124,12 +122,11 @@ def _id(dataset: Dataset, base: TrainSettings) -> str:
 
 def _question(workspace: Workspace, dataset: Dataset, base: TrainSettings) -> Question:
     """What the recommender is asked on the validation split; what comes after it is not read into it."""
-    inputs = inputs_of(workspace, dataset, base)(until=HISTORY_BEFORE[VALIDATION])
-    events = table(workspace, dataset, "events", [USER, ITEM, EVENT, SPLIT])
-    answers = positives(events, inputs.n_items, inputs.n_users, VALIDATION)
-    if not ((np.diff(inputs.history.offsets) > 0) & (np.diff(answers.offsets) > 0)).any():
+    question = material_of(workspace, dataset, base).question(VALIDATION)
+    asked = np.diff(question.inputs.history.offsets) > 0
+    if not (asked & (np.diff(question.positives.offsets) > 0)).any():
         raise TrainingError(NO_ANSWERS)
-    return Question(inputs, answers)
+    return question
 
 
 def _settled(question: Question, base: TrainSettings) -> TrainSettings:

@@ -32,7 +32,7 @@ from core.schema.tables import (
 from core.store.workspace import Workspace
 from core.train.quality import STAGE
 from core.train.service import Predictions, TrainedService, check_rows, dump, fit, predict, undump
-from core.workflow.chapter import Chapter
+from core.workflow.chapter import Chapter, joined
 from core.workflow.service_notes import notes
 from core.workflow.service_report import baseline_rules, by_group, measure
 
@@ -98,7 +98,7 @@ def service_chapter(
     chapters = [
         _one(rows, shop, representations_of, settings, part) for rows, part in zip(found, parts, strict=True)
     ]
-    return _joined(chapters) if chapters else None
+    return joined(chapters) if chapters else None
 
 
 def load_service(workspace: Workspace, artefact: Artefact) -> TrainedService:
@@ -111,18 +111,6 @@ def load_service(workspace: Workspace, artefact: Artefact) -> TrainedService:
     if "model" not in texts:
         raise CorruptArtefact(f"{artefact.path} holds no service model. Train again to replace it.")
     return undump(workspace.artefacts.read_tensors(artefact), texts["model"])
-
-
-def _joined(chapters: list[Chapter]) -> Chapter:
-    names = dict.fromkeys(name for chapter in chapters for name in chapter.tables)
-    return Chapter(
-        reports={name: report for chapter in chapters for name, report in chapter.reports.items()},
-        tables={
-            name: pd.concat([one.tables[name] for one in chapters if name in one.tables], ignore_index=True)
-            for name in names
-        },
-        tensors={name: tensors for chapter in chapters for name, tensors in chapter.tensors.items()},
-    )
 
 
 def _rows(

@@ -19,7 +19,7 @@ from core.train.fit import TrainedModel, fit
 from core.train.weights import save
 from core.workflow.chapter import Chapter
 from core.workflow.further import further_models, recommender_report
-from core.workflow.questions import HISTORY_BEFORE, Question, questions
+from core.workflow.questions import HISTORY_BEFORE, Question, material_of
 
 KS = (5, 10, 20, 50)
 
@@ -45,7 +45,8 @@ def train(
     """
     dataset = load(workspace, dataset_id)
     progress("Reading", 0.0, dataset.name)
-    asked = questions(workspace, dataset, settings)
+    material = material_of(workspace, dataset, settings)
+    asked = {split: material.question(split) for split in HISTORY_BEFORE}
     trained = fit(
         asked["validation"].inputs,
         asked["validation"].positives,
@@ -55,7 +56,9 @@ def train(
     )
     tables = _answers(trained, asked, part_of(progress, 0.6, 0.66))
     tables["baselines_test"] = _baselines(asked["test"], part_of(progress, 0.66, 0.74))
-    further = further_models(workspace, dataset, trained, part_of(progress, 0.74, 0.99))
+    further = further_models(
+        workspace, dataset, trained, material.inputs("test"), part_of(progress, 0.74, 0.99)
+    )
     if not trained.history and not further.reports:
         raise TrainingError(
             "Nothing to learn from: no user has two baskets at different times before the split, and there are no "

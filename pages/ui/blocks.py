@@ -1,7 +1,7 @@
 """The building blocks of pages: answer, chart, how to read it, table with downloads, and the empty and failed states."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 import plotly.graph_objects as go
@@ -71,21 +71,35 @@ def table(
 def downloads(frame: pd.DataFrame, *, name: str) -> None:
     """CSV and Parquet of a table, made when asked for."""
     stem = "evenhand-" + _NOT_IN_FILE_NAMES.sub("-", name.lower()).strip("-")
+    makers = {
+        "CSV": ("csv", "text/csv", lambda: csv_bytes(frame)),
+        "Parquet": ("parquet", "application/octet-stream", lambda: parquet_bytes(frame)),
+    }
+    download_buttons(
+        makers, stem=stem, about=markdown_text(name), key=lambda label: f"download-{label}-{name}"
+    )
+
+
+def download_buttons(
+    makers: Mapping[str, tuple[str, str, Callable[[], bytes | str]]],
+    *,
+    stem: str,
+    about: str,
+    key: Callable[[str], str],
+) -> None:
+    """The same thing in several forms: by label the file ending, the MIME type, and what makes it when asked for."""
     with st.container(horizontal=True, gap="small"):
-        for label, make, mime in (
-            ("CSV", csv_bytes, "text/csv"),
-            ("Parquet", parquet_bytes, "application/octet-stream"),
-        ):
+        for label, (ending, mime, make) in makers.items():
             st.download_button(
                 label,
-                lambda make=make: make(frame),
-                file_name=f"{stem}.{label.lower()}",
+                make,
+                file_name=f"{stem}.{ending}",
                 mime=mime,
-                key=f"download-{label}-{name}",
+                key=key(label),
                 on_click="ignore",
                 type="tertiary",
                 icon=":material/download:",
-                help=f"{markdown_text(name)} as {label}",
+                help=f"{about} as {label}",
             )
 
 

@@ -39,23 +39,12 @@ def show(view: View) -> None:
 
 
 def _downloads(card: ModelCard) -> None:
-    with st.container(horizontal=True, gap="small"):
-        for label, make, mime in (
-            ("JSON", card.json, "application/json"),
-            ("Markdown", lambda: text.card_markdown(card), "text/markdown"),
-        ):
-            ending = {"JSON": "json", "Markdown": "md"}[label]
-            st.download_button(
-                label,
-                make,
-                file_name=f"evenhand-model-card-{card.run['id']}.{ending}",
-                mime=mime,
-                key=f"card-{label}",
-                on_click="ignore",
-                type="tertiary",
-                icon=":material/download:",
-                help=f"The whole card as {label}",
-            )
+    makers = {
+        "JSON": ("json", "application/json", card.json),
+        "Markdown": ("md", "text/markdown", lambda: text.card_markdown(card)),
+    }
+    stem = f"evenhand-model-card-{card.run['id']}"
+    blocks.download_buttons(makers, stem=stem, about="The whole card", key=lambda label: f"card-{label}")
 
 
 def _model(view: View, model: CardModel) -> None:

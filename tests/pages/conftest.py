@@ -86,3 +86,12 @@ def reviewed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, R
 def hostile(texts: pd.Series) -> pd.Series:
     """The same words, each review with markup in the sentences that will be quoted."""
     return texts.str.replace("the ", "the :red[x] <b>y</b> [z](javascript:w) ", n=1, regex=False)
+
+
+@pytest.fixture
+def own(trained, tmp_path):
+    """A copy of the trained workspace that a test may write to."""
+    root = shutil.copytree(trained[0], tmp_path / "copy")
+    workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
+    yield workspace
+    workspace.close()

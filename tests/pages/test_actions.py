@@ -1,7 +1,5 @@
 """What a person can do on the pages: retrain, choose groups, look up a user, compare runs."""
 
-import shutil
-
 import pytest
 
 from core.data.dataset import load
@@ -10,15 +8,6 @@ from core.schema.documents import DATASETS, JOBS, RUNS, now
 from core.schema.settings import TrainSettings
 from core.store.workspace import Workspace
 from pages.ui.retrain import PRESETS
-
-
-@pytest.fixture
-def own(trained, tmp_path):
-    """A copy of the trained workspace that a test may write to."""
-    root = shutil.copytree(trained[0], tmp_path / "copy")
-    workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
-    yield workspace
-    workspace.close()
 
 
 def press(app, label: str):

@@ -1,23 +1,11 @@
 """The search for settings on the Train page, in each of its states."""
 
-import shutil
-
 import pytest
 
 from core.jobs.queue import enqueue, jobs
 from core.schema.documents import JOBS, SEARCHES
 from core.schema.settings import TrainSettings
-from core.store.workspace import Workspace
 from tests.core.figures.test_search import made_search
-
-
-@pytest.fixture
-def own(trained, tmp_path):
-    """A copy of the trained workspace that a test may write to."""
-    root = shutil.copytree(trained[0], tmp_path / "copy")
-    workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
-    yield workspace
-    workspace.close()
 
 
 @pytest.fixture

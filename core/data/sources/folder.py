@@ -1,10 +1,13 @@
 """Which files of a folder a source reads."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+import pandas as pd
 
 from core.data.files import check_file
 from core.errors import TableError
+from core.progress import Progress
 
 ENDINGS = (".parquet", ".csv", ".tsv", ".txt")
 SHOWN_FILES = 8
@@ -37,6 +40,17 @@ def found(
         if alike:
             files[name] = checked(alike[0], path)
     return files
+
+
+def read_each(
+    files: dict[str, Path], read: Callable[[Path, str], pd.DataFrame], progress: Progress
+) -> dict[str, pd.DataFrame]:
+    """What `read` makes of each file and its name, by name."""
+    tables = {}
+    for number, (name, file) in enumerate(files.items()):
+        progress("Reading", number / len(files), file.name)
+        tables[name] = read(file, name)
+    return tables
 
 
 def checked(file: Path, folder: Path) -> Path:

@@ -16,7 +16,7 @@ import pandas as pd
 from core.data.columns import to_identifier, to_number, to_text, to_time
 from core.data.encoding import read_text
 from core.data.files import Converter, check_tables, convert_columns, read_columns
-from core.data.sources.folder import found, lacks
+from core.data.sources.folder import found, lacks, read_each
 from core.data.sources.sequences import ONLY_AN_ORDER, times_in_order
 from core.errors import TableError
 from core.progress import Progress
@@ -128,10 +128,7 @@ def read(path: Path | None, settings: DatasetSettings, progress: Progress) -> Ta
         TableError: names the file, column and first rows that break the form.
     """
     there = _found(path)
-    tables = {}
-    for number, (name, file) in enumerate(there.items()):
-        progress("Reading", number / len(there), file.name)
-        tables[name] = _read(file, name)
+    tables = read_each(there, _read, progress)
     reviews = tables.get(RATINGS)
     if reviews is None:
         events = _ordered_events(tables[SEQUENCES], there[SEQUENCES].name)

@@ -12,7 +12,7 @@ from pandas.api.typing import SeriesGroupBy
 
 from core.data.columns import to_flag, to_identifier, to_number, to_text, to_time
 from core.data.files import Converter, check_tables, read_columns
-from core.data.sources.folder import found, lacks
+from core.data.sources.folder import found, lacks, read_each
 from core.progress import Progress
 from core.schema.settings import DatasetSettings
 from core.schema.tables import (
@@ -141,12 +141,7 @@ def read(path: Path | None, settings: DatasetSettings, progress: Progress) -> Ta
     Raises:
         TableError: names the file, column and first rows that break the form.
     """
-    there = _found(path)
-    raw = {}
-    for number, (name, file) in enumerate(there.items()):
-        progress("Reading", number / len(there), file.name)
-        required = [column for column in COLUMNS[name] if column not in MAY_BE_BLANK]
-        raw[name] = read_columns(file, COLUMNS[name], required=required)
+    raw = read_each(_found(path), _read, progress)
     orders = _orders(raw["orders"], raw["customers"])
     lines = _lines(raw, orders)
     reviews = _reviews(raw["reviews"], orders)
@@ -160,6 +155,11 @@ def read(path: Path | None, settings: DatasetSettings, progress: Progress) -> Ta
         reviews=_product_reviews(orders, lines, reviews),
     )
     return check_tables(tables, path.resolve().name)
+
+
+def _read(file: Path, name: str) -> pd.DataFrame:
+    required = [column for column in COLUMNS[name] if column not in MAY_BE_BLANK]
+    return read_columns(file, COLUMNS[name], required=required)
 
 
 def _found(path: Path | None) -> dict[str, Path]:

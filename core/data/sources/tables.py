@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from core.data.files import read_file
-from core.data.sources.folder import found
+from core.data.sources.folder import found, read_each
 from core.progress import Progress
 from core.schema.settings import DatasetSettings
 from core.schema.tables import CONTRACTS, REQUIRED_TABLES, Tables
@@ -21,12 +21,7 @@ def files(path: Path | None) -> list[Path]:
 
 def read(path: Path | None, settings: DatasetSettings, progress: Progress) -> Tables:
     """Read and check every table of the folder; TableError at the first that breaks its contract."""
-    there = _found(path)
-    tables = {}
-    for number, (name, file) in enumerate(there.items()):
-        progress("Reading", number / len(there), file.name)
-        tables[name] = read_file(file, name)
-    return Tables(**tables)
+    return Tables(**read_each(_found(path), read_file, progress))
 
 
 def _found(path: Path | None) -> dict[str, Path]:

@@ -4,8 +4,8 @@ import numpy as np
 import scipy.sparse as sp
 
 from core.data.inputs import ModelInputs
-from core.models.baselines.counts import repeat_share, user_items
-from core.models.baselines.lists import BATCH, Scorer, best
+from core.models.baselines.counts import item_cosines, repeat_share, user_items
+from core.models.baselines.lists import Scorer, best
 from core.models.task import REPEATS_MATTER
 
 # Items most like each item, itself included. Where people repeat: chosen on validation from 2, 5, 20 and 100,
@@ -21,21 +21,16 @@ def item_knn(inputs: ModelInputs) -> Scorer:
     and votes by count were best on validation among counts, their logarithm and mere presence.
     """
     counts = user_items(inputs)
-    norms = np.sqrt(np.asarray(counts.multiply(counts).sum(axis=0)).ravel())
-    unit = (counts @ sp.diags_array(1 / np.maximum(norms, 1e-9))).tocsr()
     k = NEIGHBOURS if repeat_share(counts) >= REPEATS_MATTER else NEIGHBOURS_WITHOUT_REPEATS
-    votes = _neighbours(unit, k).T.tocsr()
+    votes = _neighbours(counts, k).T.tocsr()
     return lambda users: (counts[users] @ votes).toarray()
 
 
-def _neighbours(unit: sp.csr_array, k: int) -> sp.csr_array:
-    """Each item's most similar items with their cosine, (n_items, n_items); computed a block of items at a time."""
-    n_items = unit.shape[1]
-    transposed = unit.T.tocsr()
+def _neighbours(counts: sp.csr_array, k: int) -> sp.csr_array:
+    """Each item's most similar items with their cosine, (n_items, n_items)."""
     blocks = []
-    for start in range(0, n_items, BATCH):
-        block = (transposed[start : start + BATCH] @ unit).toarray()
-        items, cosines = best(block, min(k, n_items))
+    for block in item_cosines(counts):
+        items, cosines = best(block, min(k, counts.shape[1]))
         rows = np.repeat(np.arange(len(block)), items.shape[1])
         blocks.append(sp.csr_array((cosines.ravel(), (rows, items.ravel())), shape=block.shape))
     return sp.vstack(blocks, format="csr")

@@ -14,7 +14,7 @@ from core.errors import InputError, SettingsError, TableError
 from core.progress import quiet
 from core.schema.settings import DatasetSettings, settings_from
 from tests.core.data.conftest import shared_data
-from tests.core.data.test_prepare import snapshot
+from tests.core.data.refusals import assert_refused, folder_of
 
 DEFAULT = DatasetSettings()
 LINES = {"u1": "b a c d", "u2": "a e", "u3": "c b a", "u4": "d a b f c"}
@@ -148,15 +148,8 @@ BAD = [
 
 @pytest.mark.parametrize(("name", "content", "message"), BAD)
 def test_a_bad_folder_is_one_clear_line_and_changes_nothing(workspace, tmp_path, name, content, message):
-    folder = tmp_path / "bad"
-    folder.mkdir()
-    (folder / name).write_text(content)
-    before = snapshot(workspace)
-    with pytest.raises(TableError, match=message) as caught:
-        prepare(workspace, "beauty", DEFAULT, path=folder)
-    assert str(caught.value).endswith("Nothing was changed.")
-    assert "\n" not in str(caught.value)
-    assert snapshot(workspace) == before
+    folder = folder_of(tmp_path / "bad", {name: content})
+    assert assert_refused(workspace, "beauty", folder, message).endswith("Nothing was changed.")
 
 
 @pytest.mark.parametrize("content", ["[1, 2]", '{"1": 3}', "{", '{"a": [1], "b": null}'])

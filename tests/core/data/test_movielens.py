@@ -10,11 +10,10 @@ from core.data.dataset import table
 from core.data.inputs import model_inputs, positives
 from core.data.prepare import prepare
 from core.data.sources import movielens
-from core.errors import TableError
 from core.progress import quiet
 from core.schema.settings import DatasetSettings
 from tests.core.data.conftest import shared_data
-from tests.core.data.test_prepare import snapshot
+from tests.core.data.refusals import assert_refused, folder_of
 
 DEFAULT = DatasetSettings()
 RATINGS = [  # user 2 rated three films in one second; the file's order counts
@@ -190,12 +189,4 @@ BAD = [
 
 @pytest.mark.parametrize(("files", "message"), BAD)
 def test_a_bad_folder_is_one_clear_line_and_changes_nothing(workspace, tmp_path, files, message):
-    folder = tmp_path / "bad"
-    folder.mkdir()
-    for name, content in files.items():
-        (folder / name).write_text(content)
-    before = snapshot(workspace)
-    with pytest.raises(TableError, match=message) as caught:
-        prepare(workspace, "movielens", DEFAULT, path=folder)
-    assert "\n" not in str(caught.value)
-    assert snapshot(workspace) == before
+    assert_refused(workspace, "movielens", folder_of(tmp_path / "bad", files), message)

@@ -14,7 +14,7 @@ from core.progress import quiet
 from core.schema.settings import DatasetSettings
 from core.schema.tables import CONTRACTS, Tables
 from tests.core.data.conftest import shared_data
-from tests.core.data.test_prepare import snapshot
+from tests.core.data.refusals import assert_refused
 
 DEFAULT = DatasetSettings()
 DAY = pd.Timedelta(days=1)
@@ -253,11 +253,7 @@ LINES = pd.DataFrame({"order_id": ["o1"], "product_id": ["p1"], "seller_id": ["s
 )
 def test_a_bad_table_is_one_clear_line_and_changes_nothing(workspace, tmp_path, changes, message):
     folder = published(tmp_path / "kaggle", **changes)
-    before = snapshot(workspace)
-    with pytest.raises(TableError, match=message) as caught:
-        prepare(workspace, "olist", DEFAULT, path=folder)
-    assert "\n" not in str(caught.value)
-    assert snapshot(workspace) == before
+    assert_refused(workspace, "olist", folder, message)
 
 
 def test_a_missing_table_is_named(workspace, tmp_path):

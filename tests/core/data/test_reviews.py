@@ -9,11 +9,11 @@ import pytest
 from core.data.dataset import table
 from core.data.prepare import prepare
 from core.data.sources import reviews
-from core.errors import SettingsError, TableError
+from core.errors import SettingsError
 from core.progress import quiet
 from core.schema.settings import DatasetSettings
 from tests.core.data.conftest import shared_data
-from tests.core.data.test_prepare import snapshot
+from tests.core.data.refusals import assert_refused, folder_of
 
 DEFAULT = DatasetSettings()
 MADE = {
@@ -118,12 +118,4 @@ BAD = [
 
 @pytest.mark.parametrize(("files", "message"), BAD)
 def test_a_bad_folder_is_one_clear_line_and_changes_nothing(workspace, tmp_path, files, message):
-    folder = tmp_path / "bad"
-    folder.mkdir()
-    for name, content in files.items():
-        (folder / name).write_text(content)
-    before = snapshot(workspace)
-    with pytest.raises(TableError, match=message) as caught:
-        prepare(workspace, "reviews", DEFAULT, path=folder)
-    assert "\n" not in str(caught.value)
-    assert snapshot(workspace) == before
+    assert_refused(workspace, "reviews", folder_of(tmp_path / "bad", files), message)

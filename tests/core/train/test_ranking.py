@@ -53,7 +53,9 @@ def test_only_the_ranker_gets_gradients_and_all_of_it_does_once_it_has_begun(run
     run.model.add_ranker()
     torch.nn.init.normal_(run.model.ranker.out.weight)
     rng = np.random.default_rng(0)
-    ranking_loss(run.model, run.examples.draw(run.examples.users, rng), rng).backward()
+    with torch.no_grad():
+        products = run.model.eval().product()
+    ranking_loss(run.model, run.examples.draw(run.examples.users, rng), products, rng).backward()
     touched = {
         name for name, p in run.model.named_parameters() if p.grad is not None and p.grad.abs().sum() > 0
     }

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
+from torch import Tensor
 
 from core.data.prepare import prepare
 from core.schema.documents import Dataset, ModelReport, Run
@@ -28,12 +29,16 @@ def run_with(
     dataset: Dataset,
     tables: dict[str, pd.DataFrame],
     reports: dict[str, ModelReport] | None = None,
+    tensors: dict[str, tuple[dict[str, Tensor], str]] | None = None,
 ) -> Run:
     """A run with these tables as artefacts; it is not kept in the workspace."""
     artefacts = {
         name: workspace.artefacts.write_table(f"runs/run-given/{name}.parquet", frame)
         for name, frame in tables.items()
     }
+    for name, (weights, text) in (tensors or {}).items():
+        path = f"runs/run-given/{name}.safetensors"
+        artefacts[name] = workspace.artefacts.write_tensors(path, weights, {"description": text})
     return Run(
         _id="run-given",
         dataset=dataset.id,

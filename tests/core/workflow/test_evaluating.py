@@ -19,6 +19,7 @@ from core.workflow.evaluating import opinions_chapter, product_evaluation
 from tests.core.data.conftest import shared_data
 from tests.core.opinions.made import made_items, made_reviews
 from tests.core.workflow.conftest import WINDOWS, Shop, made_tables
+from tests.core.workflow.made_runs import run_with
 
 CUSTOMERS, PRODUCTS = 700, 5
 
@@ -59,30 +60,7 @@ def written(tmp_path_factory):
 def run(written: Written) -> Run:
     """A run with nothing but what the chapter adds."""
     chapter = opinions_chapter(written.workspace, written.dataset, TrainSettings())
-    artefacts = {
-        name: written.workspace.artefacts.write_table(f"runs/run-made/{name}.parquet", frame)
-        for name, frame in chapter.tables.items()
-    }
-    for name, (tensors, text) in chapter.tensors.items():
-        artefacts[name] = written.workspace.artefacts.write_tensors(
-            f"runs/run-made/{name}.safetensors", tensors, {"description": text}
-        )
-    return Run(
-        _id="run-made",
-        dataset=written.dataset.id,
-        name="made",
-        settings={},
-        created_at="2024-01-01",
-        device="cpu",
-        device_reason="",
-        seconds=0,
-        sequences_per_second=0,
-        history=[],
-        metrics={},
-        baselines={},
-        reports=chapter.reports,
-        artefacts=artefacts,
-    )
+    return run_with(written.workspace, written.dataset, chapter.tables, chapter.reports, chapter.tensors)
 
 
 def codes(written: Written, column: str, *values: str) -> list[int]:
