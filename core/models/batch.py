@@ -1,6 +1,7 @@
 """From moments in users' lives to the tensors that the model reads."""
 
 from dataclasses import dataclass, fields, replace
+from typing import Literal
 
 import numpy as np
 import torch
@@ -24,18 +25,23 @@ REPEAT_FEATURES = (
 )
 
 
+# What a batch tells of the items that its users took before: nothing, which they are, or also how often and when.
+Past = Literal["nothing", "items", "features"]
+
+
 @dataclass(frozen=True)
-class Repeats:
-    """What each moment's user took before: one entry per (moment, item), sorted by moment.
+class Seen:
+    """What each moment's user took before, sorted by moment.
 
     Attributes:
-        moments, items: int64 (R,); features: float32 (R, len(REPEAT_FEATURES)), logarithms, not yet scaled.
+        moments, items: int64 (R,); with features one entry per (moment, item), otherwise one per line.
+        features: float32 (R, len(REPEAT_FEATURES)), logarithms, not yet scaled; None where only items are told.
         offsets: int64 (N+1,), entries of each moment; stays on the CPU.
     """
 
     moments: torch.Tensor
     items: torch.Tensor
-    features: torch.Tensor
+    features: torch.Tensor | None
     offsets: torch.Tensor
 
 
@@ -54,7 +60,7 @@ class Batch:
         moment_slots: (N,), grid place of the last basket before each moment; -1 where there is none.
         moment_gaps: (N,), bucket of days since that basket.
         user_attributes: (B, A), codes of the users' attributes that the model may see.
-        repeats: None where the model does without.
+        seen: what the users took before; None where that is not told.
     """
 
     users: int
@@ -70,13 +76,13 @@ class Batch:
     moment_slots: torch.Tensor
     moment_gaps: torch.Tensor
     user_attributes: torch.Tensor
-    repeats: Repeats | None
+    seen: Seen | None
     token_kept: torch.Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
         """The same batch on a device."""
-        repeats = self.repeats and replace(_moved(self.repeats, device), offsets=self.repeats.offsets)
-        return replace(_moved(self, device), repeats=repeats)
+        seen = self.seen and replace(_moved(self.seen, device), offsets=self.seen.offsets)
+        return replace(_moved(self, device), seen=seen)
 
 
 def _moved(part, device: torch.device):
@@ -89,7 +95,7 @@ def collate(
     moments: Moments,
     *,
     length: int,
-    with_repeats: bool,
+    past: Past,
     oldest: np.ndarray | None = None,
 ) -> Batch:
     """Gather what is known at each moment.
@@ -98,7 +104,7 @@ def collate(
         moments: sorted by user (`users` non-decreasing).
         length: baskets per user that the attention reads: the last ones before the user's latest moment.
             Moments before all of those see no basket (slot -1).
-        with_repeats: also gather what each user took before, whatever the length.
+        past: what to tell of the items that each user took before, whatever the length.
         oldest: (B,), the first token of each user that may be read; unset: the user's first.
     """
     new_user = np.flatnonzero(np.diff(moments.users, prepend=-1))
@@ -132,7 +138,7 @@ def collate(
         users=len(users),
         length=width,
         **{name: torch.from_numpy(array) for name, array in arrays.items()},
-        repeats=_repeats(history, moments) if with_repeats else None,
+        seen=None if past == "nothing" else _seen(history, moments, with_features=past == "features"),
     )
 
 
@@ -163,18 +169,21 @@ def _gap_bucket(seconds: np.ndarray) -> np.ndarray:
     return np.minimum(6 * np.log1p(4 * seconds / SECONDS_PER_DAY), GAP_BUCKETS - 1).astype(np.int64)
 
 
-def _repeats(history: History, moments: Moments) -> Repeats:
-    """The latest line of each item that each moment's user took, with features as of the moment."""
+def _seen(history: History, moments: Moments, *, with_features: bool) -> Seen:
+    """The lines that lie before each moment; with features, as of the moment, the latest of each item alone."""
     begin = history.line_offsets[moments.users]
     known = moments.lines - begin
     moment = np.repeat(np.arange(len(begin)), known)
     line = ranges(begin, known)
-    latest = history.next_same[line] >= moments.lines[moment]
-    moment, line = moment[latest], line[latest]
-    return Repeats(
+    features = None
+    if with_features:
+        latest = history.next_same[line] >= moments.lines[moment]
+        moment, line = moment[latest], line[latest]
+        features = torch.from_numpy(_features(history, moments, moment, line))
+    return Seen(
         moments=torch.from_numpy(moment),
         items=torch.from_numpy(history.items[line]),
-        features=torch.from_numpy(_features(history, moments, moment, line)),
+        features=features,
         offsets=torch.from_numpy(np.searchsorted(moment, np.arange(len(begin) + 1))),
     )
 

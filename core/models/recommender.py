@@ -71,7 +71,7 @@ class Answer:
     Attributes:
         states: (N, D), the user at each moment.
         products: vectors (n_items, D) and biases (n_items,).
-        repeats: (R,) logits of what was taken before, in the order of the batch's repeats; None without the term.
+        repeats: (R,) logits of what was taken before, in the order of what the batch has seen; None without the term.
         users: (N, D), the behaviour vector U of the user at each moment.
         tokens: (B * T, D), the padded grid of baskets after attention.
     """
@@ -88,6 +88,8 @@ class AttentionRecommender(nn.Module):
 
         s_i = r_i            if the user took i before (and the repeat term is on)
         s_i = h . e_i + b_i  otherwise
+
+    Where lists never hold what the user took before, that has no part in the softmax, neither in training nor when asked.
 
     e_i, b_i: ProductEncoder. h: causal Transformer over the user's baskets (Kang & McAuley, SASRec, ICDM 2018;
     here a basket is one position, the mean of its items' vectors) plus the behaviour vector u of
@@ -128,7 +130,7 @@ class AttentionRecommender(nn.Module):
         if inputs.content.prices is not None:
             self.prices.copy_(torch.from_numpy(inputs.content.prices))
         if self.repeat is not None and sample is not None:
-            self.repeat.standardise(sample.repeats.features)
+            self.repeat.standardise(sample.seen.features)
 
     def forward(self, batch: Batch, products: Products | None = None) -> Answer:
         """What is said at each of the batch's N moments.
@@ -141,7 +143,7 @@ class AttentionRecommender(nn.Module):
         users = self.behaviour(baskets, batch)
         tokens = self._attended(baskets, batch)
         states = self._states(tokens, users, batch)
-        repeats = self.repeat(batch.repeats, states) if self.repeat is not None else None
+        repeats = self.repeat(batch.seen, states) if self.repeat is not None else None
         return Answer(states, self._candidates(products), repeats, users, tokens)
 
     def _candidates(self, products: Products) -> Products:
@@ -169,7 +171,12 @@ class AttentionRecommender(nn.Module):
     def rank_candidates(
         self, answer: Answer, batch: Batch, moments: Tensor, items: Tensor, scores: Tensor
     ) -> Tensor:
-        """Second-stage scores (M, C) of candidate items (M, C) at some moments (places in the batch, (M,))."""
+        """Second-stage scores (M, C) of candidate items (M, C) at some moments (places in the batch, (M,)).
+
+        A first score of -inf, of what may not be listed, reads like the lowest of the others.
+        """
+        lowest = scores.masked_fill(scores == -torch.inf, torch.inf).amin(dim=1, keepdim=True)
+        scores = torch.maximum(scores, lowest)
         rows, slots = batch.moment_rows[moments], batch.moment_slots[moments]
         place = torch.arange(batch.length, device=slots.device)
         known = (place <= (slots % batch.length)[:, None]) & (slots >= 0)[:, None]  # (M, T)

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from core.models.batch import REPEAT_FEATURES, Repeats
+from core.models.batch import REPEAT_FEATURES, Seen
 
 HIDDEN = 32
 SLOWEST_COUNT = REPEAT_FEATURES.index("days since taken") - 1  # the count with the longest half-life
@@ -41,8 +41,8 @@ class RepeatTerm(nn.Module):
         self.direct.weight[0, SLOWEST_COUNT] = self.spread[SLOWEST_COUNT]
         self.direct.bias.fill_(HEAD_START + self.mean[SLOWEST_COUNT].item())
 
-    def forward(self, repeats: Repeats, states: Tensor) -> Tensor:
+    def forward(self, seen: Seen, states: Tensor) -> Tensor:
         """States (N, D) of the moments -> logits (R,)."""
-        scaled = (repeats.features - self.mean) / self.spread
-        hidden = self.hidden(scaled) + self.gate(states)[repeats.moments]  # (R, HIDDEN)
+        scaled = (seen.features - self.mean) / self.spread
+        hidden = self.hidden(scaled) + self.gate(states)[seen.moments]  # (R, HIDDEN)
         return (self.out(F.gelu(hidden)) + self.direct(scaled)).squeeze(-1)

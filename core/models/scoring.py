@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.models.batch import Batch, collate
+from core.models.batch import Batch, Past, collate
 from core.models.history import History
 from core.models.recommender import Answer, AttentionRecommender
 from core.models.task import Task
@@ -21,8 +21,15 @@ def scores(answer: Answer, batch: Batch) -> Tensor:
     """Scores of the whole catalogue at every moment, float32 (N, n_items)."""
     dense = torch.nn.functional.linear(answer.states, *answer.products).float()
     if answer.repeats is not None:
-        dense[batch.repeats.moments, batch.repeats.items] = answer.repeats.float()
+        dense[batch.seen.moments, batch.seen.items] = answer.repeats.float()
     return dense
+
+
+def past_of(model: AttentionRecommender, task: Task) -> Past:
+    """What has to be told of the items that users took before."""
+    if model.repeat is not None:
+        return "features"
+    return "items" if task.exclude_seen else "nothing"
 
 
 def moments_at_once(n_items: int) -> int:
@@ -61,15 +68,14 @@ def rank(
     for start in range(0, len(users), at_once):
         here = np.sort(users[order[start : start + at_once]])
         moments = history.now(here, at_last_event=task.predict == "next")
-        wanted = model.repeat is not None or task.exclude_seen
-        batch = collate(history, moments, length=model.shape.length, with_repeats=wanted).to(device)
+        batch = collate(history, moments, length=model.shape.length, past=past_of(model, task)).to(device)
         answer = model(batch, products)
         dense = scores(answer, batch)  # (b, n_items)
         dense[batch.moment_slots < 0] = popular
         if left_out is not None:
             dense[:, left_out] = -torch.inf
         if task.exclude_seen:
-            dense[batch.repeats.moments, batch.repeats.items] = -torch.inf
+            dense[batch.seen.moments, batch.seen.items] = -torch.inf
         values, items = dense.topk(min(max(k, CANDIDATES), history.n_items) if model.ranker else k, dim=1)
         if model.ranker is not None:
             values, items = _ranked(model, answer, batch, values, items)
@@ -81,8 +87,7 @@ def _ranked(
 ) -> tuple[Tensor, Tensor]:
     """Candidates (b, C) in the order of the second stage; what cannot be listed stays behind."""
     moments = torch.arange(len(items), device=items.device)
-    lowest = values.masked_fill(values == -torch.inf, torch.inf).amin(dim=1, keepdim=True)
-    ranked = model.rank_candidates(answer, batch, moments, items, torch.maximum(values, lowest))
+    ranked = model.rank_candidates(answer, batch, moments, items, values)
     ranked = torch.where((values > -torch.inf) & (batch.moment_slots >= 0)[:, None], ranked.float(), values)
     order = ranked.argsort(dim=1, descending=True, stable=True)
     return ranked.gather(1, order), items.gather(1, order)

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from core.data.inputs import SECONDS_PER_DAY
-from core.models.batch import Batch, collate
+from core.models.batch import Batch, Past, collate
 from core.models.history import History, Moments, ranges
 from core.models.task import Task
 from core.schema.settings import TrainSettings
@@ -63,7 +63,7 @@ class Examples:
     history: History
     task: Task
     length: int
-    with_repeats: bool
+    past: Past
     users: np.ndarray
     targeted: np.ndarray
     augmentation: Augmentation
@@ -83,7 +83,7 @@ class Examples:
         history = self.augmentation.shuffled(self.history, begin, end, rng)
         ask = self._window if self.task.predict == "window" else self._next
         moments, ends = ask(history, users, begin, end, rng)
-        batch = collate(history, moments, length=self.length, with_repeats=self.with_repeats, oldest=begin)
+        batch = collate(history, moments, length=self.length, past=self.past, oldest=begin)
         targets = self._targets(history, moments, ends, batch)
         told = self._past(history, moments, batch, rng) if self.reconstruct else None
         buys = self._buys(moments) if self.intent_seconds else None
@@ -163,7 +163,7 @@ def _distinct(history: History, begin: np.ndarray, end: np.ndarray, wanted: np.n
 
 
 def examples_of(
-    history: History, task: Task, settings: TrainSettings, *, with_repeats: bool, timed: bool
+    history: History, task: Task, settings: TrainSettings, *, past: Past, timed: bool
 ) -> Examples:
     """The examples that a history holds; `users` is empty where nobody came twice."""
     purchases = history.events == 0
@@ -178,10 +178,12 @@ def examples_of(
         history=history,
         task=task,
         length=settings.history_length,
-        with_repeats=with_repeats,
+        past=past,
         users=np.flatnonzero(several),
         targeted=purchases if purchases.any() else np.ones(len(history.events), bool),
-        augmentation=augmentation_of(history, settings, reorder=task.predict == "next" and not with_repeats),
+        augmentation=augmentation_of(
+            history, settings, reorder=task.predict == "next" and past != "features"
+        ),
         reconstruct=settings.reconstruction_weight > 0,
         intent_seconds=settings.intent_days * SECONDS_PER_DAY if asks else 0,
     )

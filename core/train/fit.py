@@ -226,4 +226,6 @@ def _message(run: Training, done: Progressed) -> str:
         loss = f"loss {done.loss_sums[TOTAL] / done.step:.3f}"
         return f"epoch {done.epoch + 1} of {run.settings.epochs}, step {done.step} of {run.steps}, {loss}"
     last = done.history[-1]
-    return f"epoch {last.epoch}: loss {last.loss:.3f}, validation NDCG@10 {last.validation_ndcg:.4f}"
+    parts = ", ".join(f"{name} {loss:.3f}" for name, loss in last.losses.items())
+    said = f"epoch {last.epoch}: loss {last.loss:.3f}, validation NDCG@10 {last.validation_ndcg:.4f}"
+    return f"{said} ({parts})" if len(last.losses) > 1 else said

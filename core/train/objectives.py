@@ -48,7 +48,7 @@ class RatingExamples:
         row = row[np.argsort(self.rated.users[row], kind="stable")]
         moments = self.history.known(self.rated.users[row], self.rated.times[row])
         device = products.vectors.device
-        batch = collate(self.history, moments, length=self.length, with_repeats=False).to(device)
+        batch = collate(self.history, moments, length=self.length, past="nothing").to(device)
         users = model.users(batch, products)
         items = products.vectors[torch.from_numpy(self.rated.items[row]).to(device)]
         wanted = torch.from_numpy((self.rated.values[row] - self.mean) / self.spread).to(device)
@@ -97,8 +97,8 @@ def _next_item(answer: Answer, example: Example, rng: np.random.Generator) -> Te
         answer.products,
         example.targets,
         rng=rng,
+        seen=example.batch.seen,
         repeats=answer.repeats,
-        taken=example.batch.repeats,
     )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from core.errors import TrainingError
 from core.models.product import Products
-from core.models.recommender import Answer, AttentionRecommender
+from core.models.recommender import NEVER, Answer, AttentionRecommender
 from core.models.scoring import CANDIDATES, scores
 from core.train.examples import Example
 from core.train.setup import GRADIENT_NORM, Training
@@ -101,9 +101,10 @@ def ranking_loss(
         return model.ranker.out.bias.sum() * 0
     model.ranker.train()
     found = model.rank_candidates(answer, example.batch, moments[hit], items[hit], first[hit])
+    found = found.float().masked_fill(first[hit] == -torch.inf, NEVER)
     target = wanted[hit].float()
     target = target / target.sum(dim=1, keepdim=True)
-    return F.cross_entropy(found.float(), target)
+    return F.cross_entropy(found, target)
 
 
 def _chosen(example: Example, rng: np.random.Generator) -> Tensor:
@@ -123,13 +124,14 @@ def _candidates(answer: Answer, example: Example, moments: Tensor) -> tuple[tupl
     targets, batch = example.targets, example.batch
     place = torch.full((len(answer.states),), -1, device=moments.device)
     place[moments] = torch.arange(len(moments), device=moments.device)
-    if answer.repeats is not None:
-        rows = place[batch.repeats.moments]
+    if batch.seen is not None:
+        rows = place[batch.seen.moments]
         kept = rows >= 0
-        dense[rows[kept], batch.repeats.items[kept]] = answer.repeats[kept].float()
+        ours = -torch.inf if answer.repeats is None else answer.repeats[kept].float()
+        dense[rows[kept], batch.seen.items[kept]] = ours
     first, items = dense.topk(min(CANDIDATES, dense.shape[1]), dim=1)
     rows = place[targets.moments]
     kept = rows >= 0
     wanted = torch.zeros_like(dense, dtype=torch.bool)
     wanted[rows[kept], targets.items[kept]] = True
-    return (items, first), wanted.gather(1, items)
+    return (items, first), wanted.gather(1, items) & (first > -torch.inf)

@@ -11,6 +11,7 @@ from core.data.inputs import ModelInputs, Positives
 from core.models.batch import Batch
 from core.models.history import History, index_history
 from core.models.recommender import AttentionRecommender, shape_of
+from core.models.scoring import past_of
 from core.models.task import Task, resolve_task
 from core.schema.documents import Epoch
 from core.schema.settings import TrainSettings
@@ -67,9 +68,9 @@ def set_up(inputs: ModelInputs, validation: Positives, settings: TrainSettings, 
     task = resolve_task(history, settings)
     settings = settled(settings, task, history)
     repeat_term = settings.repeat_term and not task.exclude_seen
-    examples = examples_of(history, task, settings, with_repeats=repeat_term, timed=inputs.timed)
     torch.manual_seed(settings.seed)
     model = AttentionRecommender(shape_of(inputs, settings, repeat_term=repeat_term))
+    examples = examples_of(history, task, settings, past=past_of(model, task), timed=inputs.timed)
     model.learn_scales(inputs, history.trends.log_counts, _sample(examples, settings.seed))
     model.to(device.torch)
     answerable = np.flatnonzero((np.diff(validation.offsets) > 0) & (history.tokens > 0))

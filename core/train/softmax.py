@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.models.batch import Repeats
+from core.models.batch import Seen
 from core.models.product import Products
+from core.models.recommender import NEVER
 
 LOGITS_AT_ONCE = 4_000_000  # moments x columns in memory, 16 MB
 FULL_UP_TO = 50_000  # items; a larger catalogue is sampled
@@ -42,38 +43,34 @@ def softmax_loss(
     targets: Targets,
     *,
     rng: np.random.Generator,
+    seen: Seen | None = None,
     repeats: Tensor | None = None,
-    taken: Repeats | None = None,
 ) -> Tensor:
     """Mean over moments of the cross-entropy between the model's softmax over items and the targets.
 
-    loss = sum_n w_n logsumexp_i s_ni  -  sum_(n,i) w_ni s_ni, with s_ni = state_n . item_i + bias_i, or the logit in
-    `repeats` (R,) for what `taken` names, as in AttentionRecommender. Above FULL_UP_TO
-    items the sum over items runs over all targets and repeats of the batch plus SAMPLED_ITEMS others drawn
-    uniformly, each counted by the inverse of its chance to be drawn, which leaves the partition sum unbiased
-    (Bengio & Senécal, 2008).
+    loss = sum_n w_n logsumexp_i s_ni  -  sum_(n,i) w_ni s_ni, with s_ni = state_n . item_i + bias_i. What `seen` names
+    has its logit in `repeats` (R,) instead, as in AttentionRecommender; without `repeats` it is left out of the sum
+    over items, as it will be left out of the lists, unless it is a target. Above FULL_UP_TO items that sum runs
+    over all targets and seen items of the batch plus SAMPLED_ITEMS others drawn uniformly, each counted by the
+    inverse of its chance to be drawn, which leaves the partition sum unbiased (Bengio & Senécal, 2008).
     """
     items, bias = products
-    target_items, repeat_items = targets.items, None if repeats is None else taken.items
+    target_items, seen_items = targets.items, None if seen is None else seen.items
     if len(items) > FULL_UP_TO:
-        columns, correction, target_items, repeat_items = _sampled_columns(
-            len(items), target_items, repeat_items, rng
+        columns, correction, target_items, seen_items = _sampled_columns(
+            len(items), target_items, seen_items, rng
         )
         items, bias = items[columns], bias[columns] + correction
-    sparse = None
-    if repeat_items is not None:
-        sparse = (taken.moments, repeat_items, taken.offsets)
+    before = None if seen is None else (seen.moments, seen_items, seen.offsets)
     positive = (targets.moments, target_items, targets.offsets)
     return _FusedCrossEntropy.apply(
-        states, items, bias, repeats, sparse, positive, targets.weights, targets.moment_weights
+        states, items, bias, repeats, before, positive, targets.weights, targets.moment_weights
     )
 
 
-def _sampled_columns(
-    n_items: int, target_items: Tensor, repeat_items: Tensor | None, rng: np.random.Generator
-):
+def _sampled_columns(n_items: int, target_items: Tensor, seen_items: Tensor | None, rng: np.random.Generator):
     """Columns (C,) to sum over, the log weight of each, and the items' positions among them."""
-    kept = target_items if repeat_items is None else torch.cat([target_items, repeat_items])
+    kept = target_items if seen_items is None else torch.cat([target_items, seen_items])
     forced = torch.unique(kept)
     drawn = torch.from_numpy(rng.choice(n_items, min(SAMPLED_ITEMS, n_items), replace=False)).to(
         forced.device
@@ -82,7 +79,7 @@ def _sampled_columns(
     columns, order = torch.cat([forced, drawn]).sort()
     chance = len(drawn) / max(n_items - len(forced), 1)
     correction = torch.cat([torch.zeros(len(forced)), torch.full((len(drawn),), -np.log(max(chance, 1e-12)))])
-    place = [torch.searchsorted(columns, part) for part in (target_items, repeat_items) if part is not None]
+    place = [torch.searchsorted(columns, part) for part in (target_items, seen_items) if part is not None]
     return columns, correction.to(forced.device)[order], place[0], place[1] if len(place) > 1 else None
 
 
@@ -94,7 +91,7 @@ class _FusedCrossEntropy(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, states, items, bias, repeats, sparse, positive, weights, moment_weights):
+    def forward(ctx, states, items, bias, repeats, before, positive, weights, moment_weights):
         kind = torch.promote_types(states.dtype, torch.float32)
         wide = torch.cat([states.to(kind), states.new_ones(len(states), 1, dtype=kind)], dim=1)  # (N, D + 1)
         table = torch.cat([items.to(kind), bias.to(kind)[:, None]], dim=1)  # (C, D + 1)
@@ -107,10 +104,15 @@ class _FusedCrossEntropy(torch.autograd.Function):
         for begin in range(0, len(wide), rows):
             end = min(begin + rows, len(wide))
             chunk = torch.mm(wide[begin:end], transposed, out=buffer[: end - begin])  # (n, C)
-            if repeats is not None:
-                at, part = _cells(sparse, begin, end)
-                chunk[at] = repeats[part].to(kind)
             wanted, chosen = _cells(positive, begin, end)
+            if before is not None:
+                at, part = _cells(before, begin, end)
+                if repeats is not None:
+                    chunk[at] = repeats[part].to(kind)
+                else:
+                    kept = chunk[wanted]
+                    chunk[at] = NEVER
+                    chunk[wanted] = kept
             weight, row_weight = weights[chosen].to(kind), moment_weights[begin:end].to(kind)
             loss = loss - (chunk[wanted] * weight).sum()
             top = chunk.amax(dim=1)

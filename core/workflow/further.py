@@ -40,7 +40,11 @@ def further_models(
         everything: the history to the end of the data; moments see what lies strictly before them.
     """
     representations_of = partial(
-        represent, trained.model, index_history(everything), device=torch.device(trained.device)
+        represent,
+        trained.model,
+        index_history(everything),
+        task=trained.task,
+        device=torch.device(trained.device),
     )
     chapters: Mapping[str, Callable[..., Chapter | None]] = {
         "behaviour": partial(behaviour_chapter, workspace, dataset, representations_of),

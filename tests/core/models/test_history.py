@@ -51,7 +51,7 @@ def test_a_basket_is_known_whole_or_not_at_all():
 def test_repeat_features_agree_with_brute_force(inputs):
     history = index_history(inputs)
     users, times = some_moments(inputs)
-    repeats = collate(history, history.known(users, times), length=50, with_repeats=True).repeats
+    repeats = collate(history, history.known(users, times), length=50, past="features").seen
     rows = rows_of(inputs)
     found = {}
     for moment, item, row in zip(
@@ -79,14 +79,26 @@ def test_repeat_features_agree_with_brute_force(inputs):
     assert len(found) == expected
 
 
+def test_what_was_seen_is_every_line_before_the_moment_whatever_is_read(inputs):
+    history = index_history(inputs)
+    users, times = some_moments(inputs)
+    seen = collate(history, history.known(users, times), length=2, past="items").seen
+    assert seen.features is None
+    rows = rows_of(inputs)
+    for n, (user, time) in enumerate(zip(users, times, strict=True)):
+        before = [row[1] for row in rows if row[0] == user and row[2] < time]
+        assert seen.items[seen.offsets[n] : seen.offsets[n + 1]].tolist() == before
+        assert (seen.moments[seen.offsets[n] : seen.offsets[n + 1]] == n).all()
+
+
 def same(left, right) -> bool:
     """Whether two batches hold the same numbers."""
     pairs = [
         (getattr(left, name), getattr(right, name))
         for name in vars(left)
-        if name not in ("repeats", "token_kept")
+        if name not in ("seen", "token_kept")
     ]
-    pairs += [(getattr(left.repeats, name), getattr(right.repeats, name)) for name in vars(left.repeats)]
+    pairs += [(getattr(left.seen, name), getattr(right.seen, name)) for name in vars(left.seen)]
     return all(torch.equal(torch.as_tensor(a), torch.as_tensor(b)) for a, b in pairs)
 
 
@@ -103,7 +115,7 @@ def test_what_comes_later_changes_nothing_that_a_moment_sees(seed, day):
     for kept in (rows, cut, other):
         history = index_history(inputs_of(kept, n_users=inputs.n_users, n_items=inputs.n_items, at=inputs.at))
         moments = history.known(users, np.full(len(users), moment))
-        batches.append(collate(history, moments, length=50, with_repeats=True))
+        batches.append(collate(history, moments, length=50, past="features"))
     assert same(batches[0], batches[1])
     assert same(batches[0], batches[2])
 
@@ -131,6 +143,6 @@ def test_no_history_at_all():
     inputs = inputs_of([], n_users=3, n_items=4, at=0)
     history = index_history(inputs)
     moments = history.now(np.arange(3), at_last_event=False)
-    batch = collate(history, moments, length=8, with_repeats=True)
+    batch = collate(history, moments, length=8, past="features")
     assert batch.moment_slots.tolist() == [-1, -1, -1]
-    assert len(batch.repeats.items) == 0
+    assert len(batch.seen.items) == 0

@@ -28,7 +28,7 @@ def made_model(
     model = AttentionRecommender(shape_of(inputs, settings, repeat_term=repeat_term))
     history = index_history(inputs)
     everyone = history.now(np.arange(inputs.n_users), at_last_event=False)
-    sample = collate(history, everyone, length=8, with_repeats=True)
+    sample = collate(history, everyone, length=8, past="features")
     model.learn_scales(inputs, history.trends.log_counts, sample)
     with torch.no_grad():  # so that a difference anywhere shows in the scores
         for parameter in model.parameters():
@@ -38,7 +38,7 @@ def made_model(
 
 def ask(model, inputs, users, times):
     history = index_history(inputs)
-    batch = collate(history, history.known(users, times), length=model.shape.length, with_repeats=True)
+    batch = collate(history, history.known(users, times), length=model.shape.length, past="features")
     with torch.inference_mode():
         return scores(model(batch), batch)
 
@@ -49,7 +49,7 @@ def test_scores_cover_the_catalogue_and_gradients_reach_every_parameter(repeat_t
     model = made_model(inputs, repeat_term=repeat_term).train()
     history = index_history(inputs)
     moments = history.now(np.arange(inputs.n_users), at_last_event=False)
-    batch = collate(history, moments, length=8, with_repeats=repeat_term)
+    batch = collate(history, moments, length=8, past="features" if repeat_term else "nothing")
     found = scores(model(batch), batch)
     assert found.shape == (inputs.n_users, inputs.n_items)
     found.square().sum().backward()
@@ -92,13 +92,11 @@ def test_what_was_taken_before_is_scored_by_habit_and_all_else_by_taste():
     model = made_model(inputs)
     history = index_history(inputs)
     moments = history.now(np.arange(inputs.n_users), at_last_event=False)
-    batch = collate(history, moments, length=8, with_repeats=True)
+    batch = collate(history, moments, length=8, past="features")
     with torch.inference_mode():
         answer = model(batch)
         expected = answer.states @ answer.products.vectors.T + answer.products.bias
-        for moment, item, habit in zip(
-            batch.repeats.moments, batch.repeats.items, answer.repeats, strict=True
-        ):
+        for moment, item, habit in zip(batch.seen.moments, batch.seen.items, answer.repeats, strict=True):
             expected[moment, item] = habit
         torch.testing.assert_close(scores(answer, batch), expected)
 

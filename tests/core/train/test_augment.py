@@ -16,7 +16,7 @@ NEXT = Task("next", 7 * SECONDS_PER_DAY, exclude_seen=True)
 
 def drawn(inputs, seed=0, **settings):
     settings = TrainSettings(history_length=64, **settings)
-    examples = examples_of(index_history(inputs), NEXT, settings, with_repeats=False, timed=True)
+    examples = examples_of(index_history(inputs), NEXT, settings, past="nothing", timed=True)
     return examples.draw(examples.users, np.random.default_rng(seed))
 
 

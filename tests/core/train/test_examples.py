@@ -23,7 +23,7 @@ def made(task: Task, *, length: int = 50, **made):
         index_history(inputs),
         task,
         TrainSettings.model_construct(history_length=length),
-        with_repeats=True,
+        past="features",
         timed=True,
     )
 
@@ -83,7 +83,7 @@ def test_only_purchases_are_targets_where_there_are_any():
     events = np.zeros(len(inputs.history.items), np.int8)
     events[inputs.history.items < 10] = 1  # looked at only
     inputs = replace(inputs, history=replace(inputs.history, events=events))
-    examples = examples_of(index_history(inputs), WINDOW, TrainSettings(), with_repeats=True, timed=True)
+    examples = examples_of(index_history(inputs), WINDOW, TrainSettings(), past="features", timed=True)
     targets = examples.draw(examples.users, np.random.default_rng(0)).targets
     assert len(targets.items)
     assert (targets.items >= 10).all()

@@ -8,6 +8,7 @@ import torch
 
 from core.data.inputs import Positives
 from core.errors import Cancelled, CorruptArtefact, TrainingError
+from core.figures.progress import epochs_in
 from core.recommend.candidates import candidates
 from core.schema.settings import TrainSettings
 from core.train import checkpoint, device
@@ -113,6 +114,19 @@ def test_progress_rises_to_the_end_and_carries_the_validation_ndcg(shop):
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1
     assert sum("validation NDCG@10" in message for _, message in told) == QUICK.epochs
+
+
+def test_the_page_reads_every_finished_epoch_and_its_objectives_from_what_is_told(shop):
+    told = []
+    trained = fit(
+        *shop, QUICK, progress=lambda stage, fraction, message="": told.append(f"{stage}: {message}")
+    )
+    read = epochs_in("\n".join(told))
+    assert [epoch.epoch for epoch in read] == [epoch.epoch for epoch in trained.history]
+    for one, kept in zip(read, trained.history, strict=True):
+        assert len(kept.losses) > 1
+        assert one.losses == pytest.approx(kept.losses, abs=1e-3)
+        assert one.validation_ndcg == pytest.approx(kept.validation_ndcg, abs=1e-4)
 
 
 def test_the_best_epoch_is_kept_and_training_stops_without_improvement(shop, monkeypatch):

@@ -64,6 +64,29 @@ def test_data_without_ratings_or_real_times_do_without_those_objectives():
     assert set(found) == {NEXT_ITEM, RECONSTRUCTION}
 
 
+@pytest.mark.parametrize("seen_items", ["keep", "exclude"])
+def test_the_softmax_runs_over_what_may_be_listed(seen_items):
+    settings = SETTINGS.model_copy(update={"seen_items": seen_items, "repeat_term": False})
+    inputs = made_inputs(n_users=30, habit=0.0)
+    run = set_up(inputs, later_positives(inputs), settings, choose_device("cpu"))
+    rng = np.random.default_rng(0)
+    example = run.examples.draw(run.examples.users[:8], rng)
+    run.model.eval()  # no chance in it
+    with torch.no_grad():
+        found = losses(run.model, example, None, rng=rng)[NEXT_ITEM]
+        answer = run.model(example.batch)
+        logits = answer.states @ answer.products.vectors.T + answer.products.bias
+    targets, seen = example.targets, example.batch.seen
+    hidden = torch.zeros_like(logits, dtype=torch.bool)
+    if seen_items == "exclude":
+        hidden[seen.moments, seen.items] = True
+        assert hidden.any()
+        hidden[targets.moments, targets.items] = False
+    shares = logits.masked_fill(hidden, -torch.inf).log_softmax(dim=1)
+    expected = -(shares[targets.moments, targets.items] * targets.weights).sum()
+    torch.testing.assert_close(found, expected)
+
+
 @pytest.mark.parametrize("name", [NEXT_ITEM, RECONSTRUCTION, RATING, INTENT])
 def test_every_objective_moves_item_vectors_and_the_behaviour_model(name):
     run, found = first_losses(rated_inputs())

@@ -62,6 +62,29 @@ def test_only_the_ranker_gets_gradients_and_all_of_it_does_once_it_has_begun(run
     assert touched == {f"ranker.{name}" for name, _ in run.model.ranker.named_parameters()}
 
 
+def test_it_learns_from_what_may_be_listed_alone(run):
+    run.model.add_ranker()
+    asked = []
+    rank_candidates = run.model.rank_candidates
+
+    def spy(answer, batch, moments, items, scores):
+        asked.append((batch, moments, items, scores))
+        return rank_candidates(answer, batch, moments, items, scores)
+
+    run.model.rank_candidates = spy
+    run.model.repeat = None
+    examples = replace(run.examples, past="items")
+    rng = np.random.default_rng(0)
+    with torch.no_grad():
+        products = run.model.eval().product()
+    loss = ranking_loss(run.model, examples.draw(run.examples.users, rng), products, rng)
+    assert loss.isfinite()
+    ((batch, moments, items, scores),) = asked
+    for moment, row, values in zip(moments.tolist(), items, scores, strict=True):
+        seen = set(batch.seen.items[batch.seen.offsets[moment] : batch.seen.offsets[moment + 1]].tolist())
+        assert set(row[values == -torch.inf].tolist()) == seen
+
+
 def test_a_candidate_never_attends_to_what_comes_after_its_moment(run):
     run.model.add_ranker()
     torch.nn.init.normal_(run.model.ranker.out.weight)
@@ -69,8 +92,8 @@ def test_a_candidate_never_attends_to_what_comes_after_its_moment(run):
     users = np.repeat(run.examples.users[:6], 2)
     early, late = 40 * 86_400, run.history.at
     times = np.tile([early, late], 6)
-    together = collate(run.history, run.history.known(users, times), length=64, with_repeats=True)
-    alone = collate(run.history, run.history.known(users[::2], times[::2]), length=64, with_repeats=True)
+    together = collate(run.history, run.history.known(users, times), length=64, past="features")
+    alone = collate(run.history, run.history.known(users[::2], times[::2]), length=64, past="features")
     items = torch.arange(10).expand(6, 10)
     with torch.inference_mode():
         found = [

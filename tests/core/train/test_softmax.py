@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from core.models.batch import Repeats
+from core.models.batch import Seen
 from core.models.product import Products
 from core.train import softmax
 from core.train.softmax import Targets, softmax_loss
@@ -17,7 +17,7 @@ from core.train.softmax import Targets, softmax_loss
 
 @dataclass(frozen=True)
 class Case:
-    """What a loss is computed from; `repeats` is None without the term."""
+    """What a loss is computed from; without `repeats`, what was seen is left out."""
 
     states: Tensor
     vectors: Tensor
@@ -40,7 +40,7 @@ def made_case(seed: int, *, n: int = 9, items: int = 13, width: int = 4, repeats
     weight = (count > 0) / max(int((count > 0).sum()), 1)
     targets = Targets(moments, chosen, (weight / count.clamp(min=1))[moments], weight, offsets_of(count))
     entries = taken.nonzero(as_tuple=True)
-    before = Repeats(*entries, torch.zeros(len(entries[0]), 0), offsets_of(taken.sum(dim=1)))
+    before = Seen(*entries, None, offsets_of(taken.sum(dim=1)))
     habit = random(len(entries[0])) if repeats else None
     return Case(random(n, width), random(items, width), random(items), habit), before, targets
 
@@ -49,17 +49,22 @@ def offsets_of(count):
     return torch.cat([torch.zeros(1, dtype=torch.int64), count.cumsum(0)])
 
 
-def fused_loss(case: Case, before: Repeats, targets: Targets, rng=None):
+def fused_loss(case: Case, before: Seen, targets: Targets, rng=None):
     products = Products(case.vectors, case.bias)
     rng = rng or np.random.default_rng(0)
-    return softmax_loss(case.states, products, targets, rng=rng, repeats=case.repeats, taken=before)
+    return softmax_loss(case.states, products, targets, rng=rng, seen=before, repeats=case.repeats)
 
 
-def dense_loss(answer: Case, before: Repeats, targets: Targets):
+def dense_loss(answer: Case, before: Seen, targets: Targets):
     logits = answer.states @ answer.vectors.T + answer.bias
+    at = (before.moments, before.items)
     if answer.repeats is not None:
-        at = (before.moments, before.items)
         logits = logits.index_put(at, answer.repeats)
+    else:
+        hidden = torch.zeros_like(logits, dtype=torch.bool)
+        hidden[at] = True
+        hidden[targets.moments, targets.items] = False
+        logits = logits.masked_fill(hidden, -torch.inf)
     log_share = logits.log_softmax(dim=1)
     return -(log_share[targets.moments, targets.items] * targets.weights).sum()
 
@@ -90,8 +95,9 @@ def test_gradients_agree_with_finite_differences():
     assert torch.autograd.gradcheck(loss, leaves(answer))
 
 
-def test_sampling_everything_is_the_full_softmax(monkeypatch):
-    answer, before, targets = made_case(2)
+@pytest.mark.parametrize("repeats", [True, False])
+def test_sampling_everything_is_the_full_softmax(monkeypatch, repeats):
+    answer, before, targets = made_case(2, repeats=repeats)
     monkeypatch.setattr(softmax, "FULL_UP_TO", 5)
     monkeypatch.setattr(softmax, "SAMPLED_ITEMS", 13)
     sampled = fused_loss(answer, before, targets)
