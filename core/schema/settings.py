@@ -71,7 +71,7 @@ class DatasetSettings(Settings):
 class TrainSettings(Settings):
     """The recommender and its training."""
 
-    width: int = Field(64, ge=8, le=512, multiple_of=8, description="Size of user and item vectors")
+    width: int = Field(128, ge=8, le=512, multiple_of=8, description="Size of user and item vectors")
     layers: int = Field(2, ge=1, le=8, description="Attention blocks")
     heads: int = Field(2, ge=1, le=8, description="Attention heads; must divide the width")
     dropout: float | None = Field(

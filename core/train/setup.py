@@ -23,7 +23,7 @@ from core.train.objectives import RatingExamples, rating_examples
 WINDOW_EPOCHS, NEXT_EPOCHS = 3, 16  # a window's moments are drawn anew and many: few passes do
 BASKETS_PER_STEP = 4_000  # about so many that one step reads, within these numbers of users
 SMALLEST_BATCH, LARGEST_BATCH = 16, 64
-VALIDATION_USERS = 2_000  # at most, for early stopping; drawn with the seed
+VALIDATION_USERS = 5_000  # at most, for early stopping; drawn with the seed
 SCALE_USERS = 256  # whose repeat features set the scale
 GRADIENT_NORM = 1.0  # to which gradients are cut, in both stages
 REPEAT_RATE = 5.0  # learning rate of the repeat term relative to the rest: few weights, many examples

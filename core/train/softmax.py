@@ -10,7 +10,7 @@ from core.models.batch import Seen
 from core.models.product import Products
 from core.models.recommender import NEVER
 
-LOGITS_AT_ONCE = 4_000_000  # moments x columns in memory, 16 MB
+LOGITS_AT_ONCE = 2_000_000  # moments x columns in memory, 8 MB: what a processor's cache holds
 FULL_UP_TO = 50_000  # items; a larger catalogue is sampled
 SAMPLED_ITEMS = 8_192
 

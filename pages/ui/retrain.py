@@ -10,7 +10,7 @@ from pages.ui.shell import View
 PRESETS = {
     "Quick": {"epochs": 2, "width": 32, "layers": 1, "history_length": 128, "ranking": False},
     "Standard": {},
-    "Thorough": {"epochs": 20, "patience": 4, "width": 96, "history_length": 512},
+    "Thorough": {"epochs": 24, "patience": 6, "width": 192, "history_length": 512},
 }
 FIELDS = tuple(TrainSettings.model_fields)
 _NAMED = {
