@@ -95,11 +95,15 @@ def _standard(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def _resampled(block: np.ndarray, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Mean and squared standard error of each metric in each draw, (B, K) each."""
     columns = np.column_stack([np.ones(len(block)), block, block**2]).astype(np.float32)
-    weights = _multinomial_weights if len(block) <= MULTINOMIAL_UP_TO else _poisson_weights
-    sums = _weighted_sums(columns, weights, draws, rng)  # (B, 1 + 2K)
+    sums = _weighted_sums(columns, resampling_weights, draws, rng)  # (B, 1 + 2K)
     total, firsts, seconds = sums[:, :1], *np.split(sums[:, 1:], 2, axis=1)
     means = firsts / total
     return means, np.maximum(seconds / total - means**2, 0) / (total - 1)
+
+
+def resampling_weights(rows: int, n: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each of n users is drawn in each of some draws, float32 (rows, n)."""
+    return (_multinomial_weights if n <= MULTINOMIAL_UP_TO else _poisson_weights)(rows, n, rng)
 
 
 def _weighted_sums(
@@ -142,7 +146,7 @@ def intervals(moments: Moments, contrasts: np.ndarray, *, confidence: float) -> 
         contrasts: (Q, G) weights of the group means.
     """
     squares = contrasts**2
-    return _studentised(
+    return studentised(
         contrasts @ moments.mean,
         np.sqrt(squares @ moments.variance),
         contrasts @ moments.mean_draws,
@@ -163,7 +167,7 @@ def ratio_intervals(
     draws, draw_errors = _ratio(moments.mean_draws, moments.variance_draws, numerators, denominators)
     bad = np.isnan(draws)
     draws, draw_errors = np.where(bad, ratio, draws), np.where(bad, error, draw_errors)
-    result = _studentised(ratio, error, draws, draw_errors, confidence)
+    result = studentised(ratio, error, draws, draw_errors, confidence)
     return Interval(result.value, np.maximum(result.low, 0), result.high, result.error)
 
 
@@ -175,7 +179,8 @@ def _ratio(mean, variance, numerators, denominators) -> tuple[np.ndarray, np.nda
     return ratio, np.sqrt(numerators**2 @ variance + ratio**2 * (denominators**2 @ variance)) / below
 
 
-def _studentised(value, error, draws, draw_errors, confidence: float) -> Interval:
+def studentised(value, error, draws, draw_errors, confidence: float) -> Interval:
+    """Intervals from how many of its own standard errors each draw is off; draws first, the rest any one shape."""
     t = _in_errors(draws - value, draw_errors, error)
     tail = (1 - confidence) / 2
     below, above = np.quantile(t, [tail, 1 - tail], axis=0)

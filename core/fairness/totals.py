@@ -1,0 +1,128 @@
+"""Statistics that are functions of group totals: ratios, shares, concentration, weighted gaps.
+
+A group's total is the sum of what its users contribute. Drawing users again is drawing weights, so one product of
+weights and contributions serves every statistic, whatever its form; the statistic itself is a vectorised function
+of totals. Plain means have their own, sharper engine in `core.fairness.stats`.
+Letters in shapes: U users, G groups, C contributions, Q statistics, B draws.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from core.fairness.stats import Interval, permuted_means, resampling_weights, studentised
+
+Statistic = Callable[
+    [np.ndarray], np.ndarray
+]  # totals (..., G, C) -> (..., Q); not finite where it is not defined
+UNDEFINED_UP_TO = 0.05  # of the draws, for an interval to be given at all
+STEP = 1e-5  # of the largest total of a contribution, for derivatives
+_NUMBERS_AT_ONCE = 4_000_000  # in one block of moved totals
+
+
+def total_intervals(
+    contributions: np.ndarray,
+    groups: np.ndarray,
+    statistic: Statistic,
+    *,
+    n_groups: int,
+    draws: int,
+    confidence: float,
+    rng: np.random.Generator,
+) -> Interval:
+    """Studentised bootstrap intervals of functions of totals, (Q,), users drawn again within each group.
+
+    The standard error, of the sample and of each draw alike, is that of the users' influences on the statistic
+    (infinitesimal jackknife; Efron & Tibshirani, An introduction to the bootstrap, 1993, chapter 22). An interval is
+    NaN where the statistic is undefined in the sample or in more than 5 % of the draws. Where few users make up
+    most of a total, intervals are somewhat too narrow: 95 % ones of ratios of 40 users, the heaviest a tenth of all,
+    covered 90 %.
+
+    Args:
+        contributions: (U, C) finite. groups: (U,) in 0..n_groups-1; a group may be empty.
+    """
+    order = np.argsort(groups, kind="stable")
+    blocks = np.split(contributions[order], np.cumsum(np.bincount(groups, minlength=n_groups))[:-1])
+    once = [np.ones((1, len(block)), np.float32) for block in blocks]
+    value, error = (part[0] for part in _estimates(once, blocks, statistic))
+    drawn, draw_errors = _redrawn(blocks, statistic, draws, rng)  # (B, Q) each
+    bad = ~np.isfinite(drawn)
+    known = np.isfinite(value) & (bad.mean(axis=0) <= UNDEFINED_UP_TO)
+    shown = np.where(known, value, 0.0)
+    drawn = np.where(bad | ~known, shown, drawn)
+    found = studentised(shown, error, drawn, np.where(bad, error, draw_errors), confidence)
+    return Interval(value, *(np.where(known, part, np.nan) for part in (found.low, found.high, error)))
+
+
+def _redrawn(
+    blocks: list[np.ndarray], statistic: Statistic, draws: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each statistic and its standard error in each draw, (B, Q) each, some draws at a time."""
+    wide = statistic(np.zeros((len(blocks), blocks[0].shape[1]))).shape[-1]
+    size = max(max(map(len, blocks)), blocks[0].shape[1] ** 2 * len(blocks) ** 2 * 2) * wide
+    step = max(1, _NUMBERS_AT_ONCE // size)
+    parts = []
+    for start in range(0, draws, step):
+        rows = min(step, draws - start)
+        weights = [resampling_weights(rows, len(block), rng) for block in blocks]
+        parts.append(_estimates(weights, blocks, statistic))
+    return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
+
+
+def _estimates(
+    weights: list[np.ndarray], blocks: list[np.ndarray], statistic: Statistic
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each statistic and its standard error, (B, Q) each, under weights (B, n) of each group's users.
+
+    Random weights sum to no fixed number: totals are scaled to the size of the group.
+    """
+    means = [_weighted_means(weight, block) for weight, block in zip(weights, blocks, strict=True)]
+    totals = np.stack([len(block) * mean for block, mean in zip(blocks, means, strict=True)], axis=1)
+    gradient = _gradient(statistic, totals)  # (B, G, C, Q)
+    variance = 0.0
+    for group, (weight, block) in enumerate(zip(weights, blocks, strict=True)):
+        if len(block) > 1:
+            slope = gradient[:, group]  # (B, C, Q)
+            off = block @ slope - means[group][:, None] @ slope  # (B, n, Q): influences of users
+            variance = variance + np.einsum("bn,bnq->bq", weight, off**2) * len(block) / (len(block) - 1)
+    return statistic(totals), np.sqrt(variance)
+
+
+def _weighted_means(weights: np.ndarray, block: np.ndarray) -> np.ndarray:
+    """(B, n), (n, C) -> (B, C); of nobody, zero."""
+    return weights @ block / np.maximum(weights.sum(axis=1, keepdims=True), 1)
+
+
+def _gradient(statistic: Statistic, totals: np.ndarray) -> np.ndarray:
+    """Derivatives of each statistic by each total, central differences, (B, G, C) -> (B, G, C, Q); 0 where undefined."""
+    n_draws, n_groups, width = totals.shape
+    step = STEP * np.abs(totals).max(axis=1, keepdims=True)  # (B, 1, C)
+    moves = np.eye(n_groups * width).reshape(-1, 1, n_groups, width) * step  # (G * C, B, G, C)
+    with np.errstate(invalid="ignore"):
+        rise = statistic(totals + moves) - statistic(totals - moves)  # (G * C, B, Q)
+    rise = rise.reshape(n_groups, width, n_draws, -1).transpose(2, 0, 1, 3)
+    run = 2 * step[..., None]
+    found = np.divide(rise, run, out=np.zeros_like(rise), where=run > 0)
+    return np.nan_to_num(found, posinf=0.0, neginf=0.0)
+
+
+def permuted_totals(
+    contributions: np.ndarray,
+    groups: np.ndarray,
+    *,
+    n_groups: int,
+    permutations: int,
+    rng: np.random.Generator,
+    strata: np.ndarray | None = None,
+) -> np.ndarray:
+    """Totals under random reassignment of the group labels, (B, G, C).
+
+    Args:
+        groups: every group has a user.
+        strata: (U,) control stratum of each user, within which labels are shuffled; None: one for all.
+    """
+    sizes = np.bincount(groups, minlength=n_groups)[:, None]
+    means = permuted_means(
+        contributions, groups, n_groups=n_groups, permutations=permutations, rng=rng, strata=strata
+    )
+    return sizes * (means + contributions.mean(axis=0))

@@ -1,0 +1,32 @@
+"""Rows are judged as one family."""
+
+import pytest
+from scipy import stats
+
+from core.fairness.judging import judged
+from core.fairness.rows import AuditRow
+from core.fairness.verdicts import EQUAL, UNDECIDED, UNEQUAL
+from core.schema.settings import AuditSettings
+
+SETTINGS = AuditSettings(by=(("age",),))
+
+
+def gap(value, error, p_value, *, tolerance=0.05):
+    row = AuditRow("pricing", "age", "young", "price_gap", "gap", n=200)
+    ends = {"low": value - 2 * error, "high": value + 2 * error}
+    return AuditRow(**vars(row) | ends | {"value": value, "p_value": p_value, "tolerance": tolerance})
+
+
+def test_all_judged_rows_are_corrected_together_and_the_others_stay():
+    mean = AuditRow("pricing", "age", "young", "price", "mean", value=1.0, n=200)
+    rows = [gap(0.5, 0.01, 0.001), mean, gap(0.0, 0.01, 0.6), gap(0.06, 0.04, 0.04)]
+    found = judged(rows, SETTINGS)
+    assert found[1] == mean
+    assert [row.verdict for row in found] == [UNEQUAL, None, EQUAL, UNDECIDED]
+    expected = stats.false_discovery_control([0.001, 0.6, 0.04])
+    assert [found[place].p_adjusted for place in (0, 2, 3)] == pytest.approx(list(expected))
+    assert found[3].more_users > 0
+
+
+def test_nothing_to_judge():
+    assert judged([], SETTINGS) == []
