@@ -33,8 +33,10 @@ PEER, TORCH = "rectools[torch]==0.19.0", f"torch=={torch.__version__.partition('
 HERE = Path(__file__).resolve().parent
 ENVIRONMENT = HERE.parent / ".cache" / "rectools-0.19.0"
 SAME = {"width": 64, "layers": 2, "heads": 1, "dropout": 0.2, "history_length": 200, "batch_size": 128}
-# What the peer does too: ids only, one objective, one stage.
+# What the peer does too: ids only, one objective, one stage, the softmax over all items.
 ONE_TASK = {
+    "seen_items": "keep",
+    "repeat_term": False,
     "text": False,
     "id_dropout": 0,
     "ranking": False,

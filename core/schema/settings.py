@@ -71,7 +71,13 @@ class DatasetSettings(Settings):
 class TrainSettings(Settings):
     """The recommender and its training."""
 
-    width: int = Field(128, ge=8, le=512, multiple_of=8, description="Size of user and item vectors")
+    width: int | None = Field(
+        None,
+        ge=8,
+        le=512,
+        multiple_of=8,
+        description="Size of user and item vectors; unset: 128, or 64 where an item has few interactions",
+    )
     layers: int = Field(2, ge=1, le=8, description="Attention blocks")
     heads: int = Field(2, ge=1, le=8, description="Attention heads; must divide the width")
     dropout: float | None = Field(
@@ -114,7 +120,7 @@ class TrainSettings(Settings):
         "basket is",
     )
     patience: int = Field(
-        4, ge=1, le=100, description="Stop after this many epochs without a better validation NDCG"
+        6, ge=1, le=100, description="Stop after this many epochs without a better validation NDCG"
     )
     batch_size: int | None = Field(
         None, ge=1, le=4096, description="Users per step; unset: 16, up to 64 where histories are short"
@@ -150,7 +156,8 @@ class TrainSettings(Settings):
     @field_validator("heads")
     @classmethod
     def _heads_divide_width(cls, heads: int, info) -> int:
-        if info.data.get("width", heads) % heads:
+        width = info.data.get("width", heads)
+        if (64 if width is None else width) % heads:
             raise ValueError("heads must divide width")
         return heads
 

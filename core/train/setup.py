@@ -20,6 +20,8 @@ from core.train.device import Device
 from core.train.examples import Examples, examples_of
 from core.train.objectives import RatingExamples, rating_examples
 
+NARROW, WIDE = 64, 128  # sizes of vectors
+WIDE_FROM = 30  # interactions an item: at 13 (Beauty) wide vectors learn by heart, at 60 and 290 they win
 WINDOW_EPOCHS, NEXT_EPOCHS = 3, 16  # a window's moments are drawn anew and many: few passes do
 BASKETS_PER_STEP = 4_000  # about so many that one step reads, within these numbers of users
 SMALLEST_BATCH, LARGEST_BATCH = 16, 64
@@ -103,23 +105,24 @@ def settled(settings: TrainSettings, task: Task, history: History) -> TrainSetti
         if window
         else int(np.clip(2 ** round(np.log2(fitting)), SMALLEST_BATCH, LARGEST_BATCH))
     )
+    interactions = len(history.items) / max(history.n_items, 1)
     return settings.model_copy(
         update={
+            "width": settings.width or (WIDE if interactions >= WIDE_FROM else NARROW),
             "epochs": epochs,
             "batch_size": settings.batch_size or automatic,
-            "dropout": _dropout(history) if settings.dropout is None else settings.dropout,
+            "dropout": _dropout(interactions) if settings.dropout is None else settings.dropout,
         }
     )
 
 
-def _dropout(history: History) -> float:
+def _dropout(interactions: float) -> float:
     """The fewer interactions an item has, the more a model of its width learns by heart.
 
     The line goes through what measured best on validation: MovieLens-1M (290 interactions an item) .1 to .15,
     Beauty (13) .3 to .5.
     """
-    interactions = max(len(history.items) / max(history.n_items, 1), 1.0)
-    return float(np.clip(round(0.5 - 0.14 * np.log10(interactions), 2), 0.1, 0.5))
+    return float(np.clip(round(0.5 - 0.14 * np.log10(max(interactions, 1.0)), 2), 0.1, 0.5))
 
 
 def _sample(examples: Examples, seed: int) -> Batch | None:

@@ -11,7 +11,7 @@ from optuna.distributions import (
 
 from core.schema.settings import TrainSettings, settings_from
 
-WIDTHS, HEADS = (32, 64, 96, 128), (1, 2, 4)
+WIDTHS, HEADS = (32, 64, 128, 192), (1, 2, 4)
 CHOICES = {
     "batch_size": (16, 32, 64, 128),
     "history_length": (64, 128, 256, 512),

@@ -53,7 +53,7 @@ def test_the_settings_to_start_from_are_among_those_that_may_be_drawn(base):
 
 
 def test_numbers_are_tried_with_few_digits():
-    base = TrainSettings(batch_size=16, dropout=0.2)
+    base = TrainSettings(width=64, batch_size=16, dropout=0.2)
     params = varied(base) | {"dropout": 0.123456, "learning_rate": 0.000765432}
     settings = tried(base, params)
     assert (settings.dropout, settings.learning_rate) == (0.123, 0.000765)
