@@ -83,9 +83,30 @@ def _estimates(
     for group, (weight, block) in enumerate(zip(weights, blocks, strict=True)):
         if len(block) > 1:
             slope = gradient[:, group]  # (B, C, Q)
-            off = block @ slope - means[group][:, None] @ slope  # (B, n, Q): influences of users
-            variance = variance + np.einsum("bn,bnq->bq", weight, off**2) * len(block) / (len(block) - 1)
+            variance = variance + _squared_influences(weight, block, means[group], slope) * len(block) / (
+                len(block) - 1
+            )
     return statistic(totals), np.sqrt(variance)
+
+
+def _squared_influences(
+    weight: np.ndarray, block: np.ndarray, mean: np.ndarray, slope: np.ndarray
+) -> np.ndarray:
+    """Weighted sum of the squared influences of users, (B, n), (n, C), (B, C), (B, C, Q) -> (B, Q).
+
+    Few contributions and many statistics: from the scatter of the contributions, which serves all statistics.
+    """
+    width = block.shape[1]
+    if width > slope.shape[2]:
+        off = block @ slope - mean[:, None] @ slope  # (B, n, Q): influences of users
+        return np.einsum("bn,bnq->bq", weight, off**2)
+    centre = block.mean(axis=0)
+    centred = block - centre
+    squares = (centred[:, :, None] * centred[:, None, :]).reshape(len(block), -1)  # (n, C * C)
+    off = mean - centre  # (B, C): of a draw from the sample
+    scatter = (weight @ squares).reshape(-1, width, width)
+    scatter = scatter - weight.sum(axis=1)[:, None, None] * off[:, :, None] * off[:, None, :]
+    return np.maximum(((scatter @ slope) * slope).sum(axis=1), 0.0)
 
 
 def _weighted_means(weights: np.ndarray, block: np.ndarray) -> np.ndarray:

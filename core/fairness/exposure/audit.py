@@ -1,0 +1,152 @@
+"""The audit of exposure: what share of attention each item group gets, against a target, and who sees what."""
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pandas as pd
+
+from core.errors import InputError
+from core.fairness.audit import MAXIMUM_PERMUTATIONS, enough_permutations
+from core.fairness.exposure.attention import (
+    Attention,
+    ListCounts,
+    place_items,
+    place_shares,
+    position_weights,
+)
+from core.fairness.exposure.engine import Engine
+from core.fairness.exposure.everyone import everyone_rows
+from core.fairness.exposure.item_groups import ItemGroups
+from core.fairness.exposure.matrix import ExposureMatrix, exposure_matrix, joint_exposure
+from core.fairness.exposure.measures import Bought, Shown, lift_contributions, popularity_of, shown
+from core.fairness.exposure.notes import exposure_notes
+from core.fairness.exposure.pooled import seen_groups
+from core.fairness.exposure.popularity import popularity_lift
+from core.fairness.exposure.rows import lift_rows, matrix_rows
+from core.fairness.exposure.targets import Target
+from core.fairness.groups import Groups
+from core.fairness.partition import Partition, partition
+from core.fairness.rows import AuditRow
+from core.schema.settings import AuditSettings
+
+
+@dataclass(frozen=True)
+class ExposureAudit:
+    """What an audit of exposure found.
+
+    Attributes:
+        rows: not yet judged (`core.fairness.judging.judged`). matrix: None without user groups to show.
+        joint: metrics of joint multisided exposure by name. users: with a list. counts: of rows left out.
+    """
+
+    rows: list[AuditRow]
+    matrix: ExposureMatrix | None
+    joint: dict[str, float]
+    users: int
+    counts: ListCounts
+    notes: tuple[str, ...]
+
+
+def audit_exposure(
+    lists: pd.DataFrame,
+    users: np.ndarray,
+    item_groups: ItemGroups,
+    target: Target,
+    settings: AuditSettings,
+    *,
+    user_groups: Groups | None = None,
+    attention: Attention | None = None,
+    bought: Bought | None = None,
+) -> ExposureAudit:
+    """Hold the attention that lists give to item groups against a target, and user groups against each other.
+
+    Everything is conditional on the catalogue, its groups and the target: users alone are drawn again.
+
+    Args:
+        lists: `user`, `item`, `rank`. users: (U,) distinct codes of the audited users.
+        user_groups: of all users; only users with a list are split and shown.
+        bought: for popularity, merit and relevance; None: metrics that need them have no row.
+
+    Raises:
+        InputError: fewer users with a list than `minimum_group`. SettingsError: the reference group is hidden.
+    """
+    placed = place_items(lists, users, k=settings.k, n_catalogue=len(item_groups.codes))
+    least = settings.minimum_group
+    if len(placed.users) < least:
+        raise InputError(
+            f"Fewer than {least} users have a list with items of the catalogue; nothing can be shown."
+        )
+    weights = position_weights(settings.k, attention)
+    found = shown(placed.users, placed.items, weights, item_groups, target.shares)
+    part = user_groups and partition(user_groups, found.users, minimum=least, reference=settings.reference)
+    matrix, rows = _by_users(found, target, part, bought, settings)
+    return ExposureAudit(
+        rows=rows,
+        matrix=matrix,
+        joint=_joint(found, part),
+        users=len(found.users),
+        counts=placed.counts,
+        notes=exposure_notes(
+            placed.counts,
+            item_groups,
+            target.name,
+            unseen=[
+                name for name, seen in zip(item_groups.names, seen_groups(found), strict=True) if not seen
+            ],
+            with_purchases=bought is not None,
+            k=settings.k,
+        ),
+    )
+
+
+def _by_users(
+    lists: Shown, target: Target, part: Partition | None, bought: Bought | None, settings: AuditSettings
+) -> tuple[ExposureMatrix | None, list[AuditRow]]:
+    """The matrix, and all rows: over all users, then by user group."""
+    tests = lists.n_groups * (1 + (part.comparisons if part else 0)) + 2
+    enough = min(int(np.ceil(2 * tests / settings.false_discovery_rate)), MAXIMUM_PERMUTATIONS)
+    engine = Engine(settings, max(settings.draws, enough), f"{lists.item_groups.attribute} {target.name}")
+    rows = everyone_rows(lists, target.name, bought, engine)
+    if part is None:
+        return None, rows
+    matrix = _matrix(lists, part, tests, engine)
+    rows += matrix_rows(lists, part, matrix, settings)
+    return matrix, rows + _lift_rows(lists, part, bought, engine)
+
+
+def _matrix(lists: Shown, part: Partition, tests: int, engine: Engine) -> ExposureMatrix | None:
+    return exposure_matrix(
+        lists.shares,
+        part,
+        lists.item_groups,
+        lists.target,
+        draws=engine.settings.draws,
+        permutations=enough_permutations(tests, engine.settings),
+        confidence=engine.settings.confidence,
+        rng=engine.rng(f"matrix {part.attribute}"),
+    )
+
+
+def _lift_rows(lists: Shown, part: Partition, bought: Bought | None, engine: Engine) -> list[AuditRow]:
+    """Popularity lift of each shown user group of which enough users bought before."""
+    if bought is None or not part.n_shown:
+        return []
+    rows, contributions = lift_contributions(lists, bought, popularity_of(bought, lists.n_items))
+    strata = part.strata[rows]
+    n = np.bincount(strata, minlength=part.n_strata)
+    found = engine.totals(f"lift {part.attribute}", contributions, popularity_lift, strata)
+    return lift_rows(part, found, n, engine.settings)
+
+
+def _joint(lists: Shown, part: Partition | None) -> dict[str, float]:
+    """Without user groups to show, all users are one."""
+    strata = np.zeros(len(lists.users), int)
+    if part is not None and part.n_shown:
+        strata = np.where(part.strata < part.n_shown, part.strata, -1)
+    amount = place_shares(lists.items, lists.weights)
+    return joint_exposure(lists.items, amount, strata, lists.item_groups, lists.target)
+
+
+def list_problems(counts: ListCounts) -> dict[str, int]:
+    """What was left out of the lists, by name; nothing that did not happen."""
+    return {name: count for name, count in asdict(counts).items() if count}

@@ -1,0 +1,141 @@
+"""Rows of an audit of exposure over all users: shares, metrics per user, pooled ones, and those of purchases."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from core.fairness.exposure.divergence import (
+    list_divergences,
+    ndkl_of_prefixes,
+    prefix_shares,
+    random_lists,
+)
+from core.fairness.exposure.engine import Engine
+from core.fairness.exposure.inference import MeanTest
+from core.fairness.exposure.measures import (
+    Bought,
+    Shown,
+    answered,
+    could_be_listed,
+    list_columns,
+    pooled_columns,
+    popularity_of,
+)
+from core.fairness.exposure.pooled import hit_statistics, listing_statistic, seen_groups, share_statistics
+from core.fairness.exposure.rows import estimate_row, parity_rows, random_filling_row, share_rows
+from core.fairness.rows import AuditRow
+
+RANDOM_LISTS = 10_000
+IN_UNIT_RANGE = ("awrf_js_user", "awrf_js_pooled", "aplt", "gini_items", "gini_groups", "coverage", "min_max")
+
+
+def everyone_rows(lists: Shown, target_name: str, bought: Bought | None, engine: Engine) -> list[AuditRow]:
+    """Rows over all users: shares, per-user metrics, pooled metrics, and those that need purchases."""
+    popularity = None if bought is None else popularity_of(bought, lists.n_items)
+    bounded = np.ones(lists.n_groups, bool)
+    shares = engine.means("shares", lists.shares, lists.target, bounded)
+    merit = popularity if popularity is None else np.bincount(lists.item_groups.codes, weights=popularity)
+    k, n, attribute = engine.settings.k, len(lists.users), lists.item_groups.attribute
+    rows = share_rows(lists, shares, target_name, engine.settings)
+    rows += parity_rows(lists, shares, merit, k)
+    rows += _list_rows(lists, list_columns(lists, popularity), engine)
+    pooled = _mean_rows("pooled", pooled_columns(lists), attribute, n, engine)
+    null = _ndkl_null(lists, engine)
+    rows += [_with_null(row, null, engine) if row.metric.startswith("ndkl_pooled") else row for row in pooled]
+    rows += _pooled_rows(lists, shares, engine)
+    rows += _listing_rows(lists, bought, engine)
+    return rows + (_answer_rows(lists, bought, engine) if bought is not None else [])
+
+
+def _list_rows(lists: Shown, columns: dict[str, np.ndarray], engine: Engine) -> list[AuditRow]:
+    """Means of per-user metrics; those of divergence are compared with lists filled at random by the target."""
+    table = np.column_stack(list(columns.values()))
+    known = np.isfinite(table).all(axis=0)
+    names, table = [name for name, fine in zip(columns, known, strict=True) if fine], table[:, known]
+    filled = random_lists(lists.groups, lists.target, n_lists=RANDOM_LISTS, rng=engine.rng("random lists"))
+    random = dict(zip(columns, list_divergences(filled, lists.weights, lists.target).T, strict=False))
+    level = np.array([random[name].mean() if name in random else np.nan for name in names])
+    found = engine.means("lists", table, level, np.isin(names, IN_UNIT_RANGE))
+    attribute, n = lists.item_groups.attribute, len(lists.users)
+    rows = [
+        estimate_row(attribute, f"{name}@{engine.settings.k}", found.interval.within(*_limits(name)), q, n)
+        for q, name in enumerate(names)
+    ]
+    for q, name in enumerate(names):
+        if name in random:
+            rows.append(random_filling_row(attribute, name, found, q, random[name], n, engine.settings))
+    return rows
+
+
+def _pooled_rows(lists: Shown, shares: MeanTest, engine: Engine) -> list[AuditRow]:
+    """Metrics of the pooled shares, with what they would be by chance if the mean shares were on target.
+
+    All are on target at an end of their range, so users' differences alone push them off it.
+    """
+    names, statistic = share_statistics(lists.target, seen_groups(lists))
+    found = engine.totals("pooled shares", lists.shares, statistic)
+    null = statistic(np.maximum(shares.null_means, 0)[:, None])  # (B, Q)
+    n, k, attribute = len(lists.users), engine.settings.k, lists.item_groups.attribute
+    return [
+        _with_null(
+            estimate_row(attribute, f"{name}@{k}", found.within(*_limits(name)), q, n), null[:, q], engine
+        )
+        for q, name in enumerate(names)
+    ]
+
+
+def _ndkl_null(lists: Shown, engine: Engine) -> np.ndarray:
+    """Pooled NDKL by chance if the mean shares of every prefix were on target, (B,)."""
+    target = np.tile(lists.target, lists.items.shape[1])
+    prefixes = prefix_shares(lists.groups, lists.n_groups)
+    found = engine.means("prefixes", prefixes, target, np.zeros(len(target), bool))
+    return ndkl_of_prefixes(found.null_means, lists.target)
+
+
+def _with_null(row: AuditRow, null: np.ndarray, engine: Engine) -> AuditRow:
+    tail = (1 - engine.settings.confidence) / 2
+    low, high = np.quantile(null, [tail, 1 - tail])
+    return replace(row, null_low=float(low), null_high=float(high))
+
+
+def _limits(name: str) -> tuple[float, float]:
+    """How far a metric can go."""
+    return 0.0, 1.0 if name in IN_UNIT_RANGE else np.inf
+
+
+def _mean_rows(
+    part: str, columns: dict[str, np.ndarray], attribute: str, n: int, engine: Engine
+) -> list[AuditRow]:
+    """Rows of metrics whose value is the mean of a column."""
+    table = np.column_stack(list(columns.values()))
+    none = np.full(len(columns), np.nan)
+    found = engine.means(part, table, none, np.zeros(len(columns), bool)).interval
+    return [
+        estimate_row(attribute, f"{name}@{engine.settings.k}", found.within(*_limits(name)), q, n)
+        for q, name in enumerate(columns)
+    ]
+
+
+def _listing_rows(lists: Shown, bought: Bought | None, engine: Engine) -> list[AuditRow]:
+    """RSP, from how many items of each group were listed."""
+    could = could_be_listed(lists, bought and bought.before)
+    contributions, statistic = listing_statistic(lists, could)
+    found = engine.totals("listed", contributions, statistic).within(0, np.inf)
+    metric = f"rsp@{engine.settings.k}"
+    return [estimate_row(lists.item_groups.attribute, metric, found, 0, len(lists.users))]
+
+
+def _answer_rows(lists: Shown, bought: Bought, engine: Engine) -> list[AuditRow]:
+    """Metrics that need to know what users bought afterwards; over users who bought something of the catalogue."""
+    truth = None if bought.after is None else answered(lists, bought.after)
+    if truth is None:
+        return []
+    attribute, k, n = lists.item_groups.attribute, engine.settings.k, len(truth.rows)
+    rows = _mean_rows("answered", truth.columns, attribute, n, engine)
+    contributions, statistic = hit_statistics(truth)
+    found = engine.totals("hits", contributions, statistic).within(0, np.inf)
+    rows.append(estimate_row(attribute, f"reo@{k}", found, 0, n))
+    return rows + [
+        estimate_row(attribute, f"dir@{k}_ratio", found, 1 + h, n, group=name, statistic="ratio")
+        for h, name in enumerate(lists.item_groups.names)
+    ]

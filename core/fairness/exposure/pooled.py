@@ -1,0 +1,69 @@
+"""Pooled metrics as functions of totals over users, for the bootstrap of totals: (..., 1, C) -> (..., Q)."""
+
+import numpy as np
+
+from core.fairness.exposure.attention import NOTHING, by_group
+from core.fairness.exposure.concentration import entropy, gini, lowest_share, min_max
+from core.fairness.exposure.divergence import awrf_js
+from core.fairness.exposure.measures import Answered, Shown
+from core.fairness.exposure.parity import disparate_impact_ratio
+from core.fairness.exposure.ranking_parity import ranking_equal_opportunity, ranking_statistical_parity
+from core.fairness.totals import Statistic
+
+LEAST_PLACES = 5  # that a group must expect, for metrics that its luck alone could decide
+
+
+def seen_groups(lists: Shown) -> np.ndarray:
+    """Groups that would have at least 5 of all places if lists were on target, bool (H,)."""
+    return lists.target * (lists.groups != NOTHING).sum() >= LEAST_PLACES
+
+
+def share_statistics(target: np.ndarray, inside: np.ndarray) -> tuple[list[str], Statistic]:
+    """Names and values of the metrics of pooled shares (..., 1, H).
+
+    min / max, MMF@r and the Gini index of groups are of share / target, so 1, r / H and 0 are on target. r is a
+    quarter of the groups, at least one.
+
+    Args:
+        inside: (H,) groups that count in these three; their targets are above 0. With fewer than two, these have no value.
+    """
+    r = max(1, int(inside.sum()) // 4)
+
+    def values(totals: np.ndarray) -> np.ndarray:
+        shares = totals[..., 0, :] / np.maximum(totals[..., 0, :].sum(axis=-1, keepdims=True), 1e-300)
+        parts = [awrf_js(shares, target), entropy(np.maximum(shares, 0.0))]
+        if inside.sum() > 1:
+            relative = shares[..., inside] / target[inside]
+            parts += [min_max(relative), lowest_share(relative, r), gini(relative)]
+        return np.stack(parts, axis=-1)
+
+    names = ["awrf_js_pooled", "entropy_groups", "min_max", f"mmf_{r}", "gini_groups"]
+    return names if inside.sum() > 1 else names[:2], values
+
+
+def listing_statistic(lists: Shown, could: np.ndarray) -> tuple[np.ndarray, Statistic]:
+    """Contributions (U, H), or (U, 2H) where users differ in what could be listed, and RSP, (..., 1, C) -> (..., 1)."""
+    listed = by_group(lists.groups, np.ones(lists.groups.shape), lists.n_groups)
+    alike, seen = bool((could == could[0]).all()), seen_groups(lists)
+
+    def values(totals: np.ndarray) -> np.ndarray:
+        above = totals[..., 0, : lists.n_groups]
+        below = len(could) * could[0] if alike else totals[..., 0, lists.n_groups :]
+        return ranking_statistical_parity(above[..., seen], below[..., seen])[..., None]
+
+    return listed if alike else np.hstack([listed, could]), values
+
+
+def hit_statistics(truth: Answered) -> tuple[np.ndarray, Statistic]:
+    """Contributions (V, 3H), and REO followed by DIR of each group, (..., 1, 3H) -> (..., 1 + H).
+
+    REO is over groups of which at least 5 items were bought.
+    """
+    told = truth.wanted.sum(axis=0) >= LEAST_PLACES
+
+    def values(totals: np.ndarray) -> np.ndarray:
+        hits, attended, wanted = np.split(totals[..., 0, :], 3, axis=-1)
+        spread = ranking_equal_opportunity(hits[..., told], wanted[..., told])[..., None]
+        return np.concatenate([spread, disparate_impact_ratio(attended, wanted)], axis=-1)
+
+    return np.hstack([truth.hits, truth.attended, truth.wanted]), values

@@ -1,0 +1,132 @@
+"""Offered, redeemed, saved: who gets campaigns and what comes of them, by group."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from core.fairness.partition import Partition
+from core.fairness.pricing.discounts import group_shares
+from core.fairness.pricing.overlap import cells
+from core.fairness.pricing.purchases import Purchases
+from core.fairness.pricing.same_product import WithinStrata, within_strata
+from core.fairness.pricing.sides import Gaps
+from core.fairness.stats import Interval
+from core.schema.settings import Statistics
+from core.schema.tables import (
+    COUPON_DISCOUNT,
+    COUPON_MATCH,
+    PAID_PRICE,
+    QUANTITY,
+    REDEEMED_AT,
+    REDEMPTIONS,
+    START,
+    TIMESTAMP,
+    USER,
+)
+
+SPENDING_BANDS = 10
+
+
+@dataclass(frozen=True)
+class Funnel:
+    """Each stage as sums of users: (U, 2), its ratio is that of the totals.
+
+    Attributes:
+        stages: `offered` (share of users with an offer), `offers` (per user), `redeemed` (share of offers),
+            `redeemers` (share of users with an offer who redeemed one), `saved` (coupon money per user with an offer).
+    """
+
+    stages: dict[str, np.ndarray]
+
+
+def funnel(offers: pd.DataFrame, purchases: Purchases) -> Funnel:
+    """Stages from offers to money saved, of the users who buy.
+
+    `saved` is money taken off by coupons and their match in all purchases of users with an offer: the data do not say
+    which offer a coupon came with, so it may hold coupons from elsewhere. Absent without coupon discounts.
+
+    Args:
+        offers: of a prepared dataset: `user`, `redeemed_at` or `redemptions`, one row per user and campaign.
+        purchases: with what was free, which coupons often made so.
+    """
+    users = purchases.users
+    place = pd.Index(users).get_indexer(offers[USER])
+    known = place >= 0
+    place, redeemed = place[known], _redeemed(offers)
+    n_offers = np.bincount(place, minlength=len(users)).astype(float)
+    offered = (n_offers > 0).astype(float)
+    everyone = np.ones(len(users))
+    stages = {"offered": (offered, everyone), "offers": (n_offers, everyone)}
+    if redeemed is not None:
+        taken = np.bincount(place, redeemed[known], minlength=len(users))
+        stages |= {"redeemed": (taken, n_offers), "redeemers": ((taken > 0).astype(float), offered)}
+    saved = [purchases.lines[name] for name in (COUPON_DISCOUNT, COUPON_MATCH) if name in purchases.lines]
+    if saved:
+        money = (sum(each.fillna(0.0) for each in saved) * purchases.lines[QUANTITY]).to_numpy()
+        stages["saved"] = (
+            np.bincount(purchases.place, money, minlength=len(users)) * offered,
+            offered,
+        )
+    return Funnel({name: np.column_stack(two) for name, two in stages.items()})
+
+
+def _redeemed(offers: pd.DataFrame) -> np.ndarray | None:
+    """Whether each offer was redeemed at least once; None where the data do not say."""
+    if REDEMPTIONS in offers:
+        return (offers[REDEMPTIONS].fillna(0) > 0).to_numpy(float)
+    return offers[REDEEMED_AT].notna().to_numpy(float) if REDEEMED_AT in offers else None
+
+
+def funnel_by_group(
+    found: Funnel, part: Partition, *, settings: Statistics, permutations: int, rng: np.random.Generator
+) -> dict[str, tuple[Interval, Gaps]]:
+    """Ratios of each stage by shown group and all, (S + 1,), and gaps, (C,)."""
+    return {
+        name: group_shares(totals, part, settings=settings, permutations=permutations, rng=rng)
+        for name, totals in found.stages.items()
+    }
+
+
+def spending_before(events: pd.DataFrame, offers: pd.DataFrame, users: np.ndarray) -> np.ndarray:
+    """(U,) what each user spent before the first campaign began: offers change what is spent after them.
+
+    Where nothing was bought before it, all spending counts.
+
+    Args:
+        events: with prices. users: codes of the audited users, ascending.
+    """
+    before = events[(events[TIMESTAMP] < offers[START].min()).to_numpy()]
+    counted = events if before.empty else before
+    money = np.nan_to_num((counted[PAID_PRICE] * counted.get(QUANTITY, 1.0)).to_numpy(float))
+    place = pd.Index(users).get_indexer(counted[USER])
+    return np.bincount(place[place >= 0], money[place >= 0], minlength=len(users))
+
+
+def spending_bands(spending: np.ndarray) -> np.ndarray:
+    """(U,) band of each user: tenths of the users by spending; equal spending is in one band."""
+    edges = np.quantile(spending, np.arange(1, SPENDING_BANDS) / SPENDING_BANDS)
+    return np.searchsorted(np.unique(edges), spending, side="right")
+
+
+def offered_given_spending(
+    found: Funnel,
+    spending: np.ndarray,
+    part: Partition,
+    *,
+    settings: Statistics,
+    permutations: int,
+    rng: np.random.Generator,
+) -> WithinStrata:
+    """Is a group offered a campaign as often as others who spend as much? The overlap-weighted gap within tenths of spending:
+
+        gap = sum_s w_s (offered_sa - offered_sb) / sum_s w_s,  w_s = n_sa n_sb / (n_sa + n_sb), n users
+
+    p-values from labels shuffled within tenths. Within a tenth spending still differs; coverage is of the spending.
+
+    Args:
+        spending: (U,), of `spending_before`. part: of the users of the funnel.
+    """
+    band = spending_bands(spending)
+    table = cells(found.stages["offered"][:, 0], np.arange(len(band)), band, spending, n_users=len(band))
+    return within_strata(table, part, settings=settings, permutations=permutations, rng=rng, strata=band)

@@ -1,0 +1,85 @@
+"""Same product, same time, same store: who pays more?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.fairness.partition import Partition
+from core.fairness.pricing.overlap import Cells, cells, judged_overlap, overlap_gap
+from core.fairness.pricing.purchases import Purchases
+from core.fairness.pricing.sides import Gaps, compared, sides, stacked
+from core.schema.settings import Statistics
+from core.schema.tables import PAID_PRICE
+
+SAME_PRODUCT = "same_product_price"
+
+
+@dataclass(frozen=True)
+class WithinStrata:
+    """Gaps within strata of the compared groups; arrays (C,).
+
+    Attributes:
+        coverage: share of the money of both sides in strata where both bought. strata: how many those are.
+    """
+
+    gaps: Gaps
+    coverage: np.ndarray
+    strata: np.ndarray
+
+
+def same_product_gap(
+    purchases: Purchases,
+    part: Partition,
+    *,
+    settings: Statistics,
+    permutations: int,
+    rng: np.random.Generator,
+    stratum: str | None = None,
+    price: str = PAID_PRICE,
+) -> WithinStrata:
+    """How much more a group pays for the same, as a share of the price:
+
+        gap(a, b) = sum_s w_s (p_sa - p_sb) / p_s / sum_s w_s,  w_s = n_sa n_sb / (n_sa + n_sb)
+
+    with p_sa the mean unit price of the group's lines in stratum s, p_s that of everybody's, and n lines. Overlap weights;
+    our definition. The stratum's price level p_s counts as known in intervals.
+
+    Args:
+        part: of `purchases.users`. stratum: a name of `STRATA`; None: the finest that the data know.
+        price: `paid_price`, or `list_price`: whether the shelf itself is dearer.
+    """
+    code = purchases.stratum(stratum or purchases.finest)
+    prices = purchases.lines[price].to_numpy()
+    level = np.bincount(code, prices) / np.bincount(code)
+    table = cells(
+        prices / level[code], purchases.place, code, purchases.revenue, n_users=len(purchases.users)
+    )
+    return within_strata(table, part, settings=settings, permutations=permutations, rng=rng)
+
+
+def within_strata(
+    table: Cells,
+    part: Partition,
+    *,
+    settings: Statistics,
+    permutations: int,
+    rng: np.random.Generator,
+    strata: np.ndarray | None = None,
+) -> WithinStrata:
+    """The overlap-weighted gap of each compared group.
+
+    Args:
+        strata: (U,) control strata of users within which labels are shuffled; None: among all.
+    """
+    gaps, coverage, usable = [], [], []
+    for group in compared(part):
+        own, other = sides(part, group)
+        found = overlap_gap(table, own, other)
+        gaps.append(
+            judged_overlap(
+                found, own, other, settings=settings, permutations=permutations, rng=rng, strata=strata
+            )
+        )
+        coverage.append(found.coverage)
+        usable.append(found.strata)
+    return WithinStrata(stacked(gaps), np.array(coverage, float), np.array(usable, int))

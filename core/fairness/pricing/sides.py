@@ -1,0 +1,118 @@
+"""Who is compared with whom, and the rows that say what was found."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import stats
+
+from core.fairness.partition import Partition
+from core.fairness.rows import AuditRow
+from core.fairness.stats import Interval
+from core.fairness.suppression import HIDDEN_TEXT
+from core.schema.settings import ALL, Statistics
+
+SECTION = "pricing"
+GAP, MEAN = "gap", "mean"
+INTERVAL = ("value", "low", "high", "error")
+NULL = ("p_value", "null_low", "null_high")
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """A gap for each compared group; arrays (C,), NaN where a gap cannot be told.
+
+    Attributes:
+        null_low, null_high: where the gap would lie without disparity.
+    """
+
+    interval: Interval
+    p_value: np.ndarray
+    null_low: np.ndarray
+    null_high: np.ndarray
+
+
+def compared(part: Partition) -> np.ndarray:
+    """(C,) positions, among the shown groups, of those that are compared with the reference or the rest."""
+    if part.n_strata < 2:
+        return np.array([], dtype=int)
+    shown = np.arange(part.n_shown)
+    return shown[(shown != part.reference) & (part.n[: part.n_shown] > 1)]
+
+
+def sides(part: Partition, group: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which users are of the group, and which of those it is compared with, bool (U,) each."""
+    own = part.strata == group
+    return own, ~own if part.reference is None else part.strata == part.reference
+
+
+def stacked(found: list[Gaps]) -> Gaps:
+    """Gaps of one group each as one."""
+
+    def joined(take) -> np.ndarray:
+        return np.array([take(one) for one in found], dtype=float).reshape(len(found))
+
+    interval = Interval(*(joined(lambda one, name=name: getattr(one.interval, name)) for name in INTERVAL))
+    return Gaps(interval, *(joined(lambda one, name=name: getattr(one, name)) for name in NULL))
+
+
+def t_tested(interval: Interval, degrees: int, confidence: float) -> Gaps:
+    """Gaps whose p-values and null bands come from Student's t on their standard errors; NaN where there is none."""
+    error = np.where(interval.error > 0, interval.error, np.nan)
+    reach = stats.t.ppf((1 + confidence) / 2, degrees) * error
+    return Gaps(interval, 2 * stats.t.sf(np.abs(interval.value) / error, degrees), -reach, reach)
+
+
+def unknown_gap() -> Gaps:
+    """A gap that cannot be told."""
+    return Gaps(Interval(*[np.array(np.nan)] * 4), *[np.array(np.nan)] * 3)
+
+
+def gap_rows(
+    part: Partition, metric: str, gaps: Gaps, *, tolerance: float, settings: Statistics
+) -> list[AuditRow]:
+    """A row per compared group whose gap can be told, without verdict, and one per hidden group, without number.
+
+    Args:
+        gaps: (C,), in the order of `compared`. tolerance: in the metric's own unit.
+    """
+    order = {int(group): number for number, group in enumerate(compared(part))}
+    rows = []
+    for name, group in part.positions():
+        row = AuditRow(SECTION, part.attribute, name, metric, GAP)
+        if group is None:
+            rows.append(_hidden(row))
+        elif group in order and np.isfinite(_at(gaps.interval, order[group])["low"]):
+            number, n = order[group], int(part.n[group])
+            numbers = {field: float(getattr(gaps, field)[number]) for field in NULL}
+            numbers |= _at(gaps.interval, number)
+            told = {"n": n, "small": n < settings.small_group, "reference": part.reference_name}
+            rows.append(replace(row, **numbers, **told, tolerance=tolerance))
+    return rows
+
+
+def mean_rows(part: Partition, metric: str, means: Interval, *, settings: Statistics) -> list[AuditRow]:
+    """A row per shown group whose mean can be told, one per hidden group, and one of all if it is given.
+
+    Args:
+        means: (S,) of the shown groups, or (S + 1,), the last being that of all users.
+    """
+    rows = []
+    for name, group in part.positions():
+        row = AuditRow(SECTION, part.attribute, name, metric, MEAN)
+        if group is None:
+            rows.append(_hidden(row))
+        elif np.isfinite(means.value[group]):
+            n = int(part.n[group])
+            rows.append(replace(row, **_at(means, group), n=n, small=n < settings.small_group))
+    if len(means.value) > part.n_shown:
+        row = AuditRow(SECTION, part.attribute, ALL, metric, MEAN)
+        rows.append(replace(row, **_at(means, part.n_shown), n=len(part.strata)))
+    return rows
+
+
+def _hidden(row: AuditRow) -> AuditRow:
+    return replace(row, n=HIDDEN_TEXT, suppressed=True)
+
+
+def _at(interval: Interval, number: int) -> dict[str, float]:
+    return {name: float(getattr(interval, name)[number]) for name in ("value", "low", "high")}

@@ -1,0 +1,1 @@
+"""How well users are recommended to, beyond accuracy: spread, tails, parity of lists, taste, popularity, envy."""

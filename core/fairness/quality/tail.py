@@ -1,0 +1,137 @@
+"""The worst-served users: the mean of the lowest share of a group's users (conditional value at risk)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from core.fairness.group_rows import Contrasts, among, generator, rows_of
+from core.fairness.partition import Partition
+from core.fairness.rows import AuditRow
+from core.fairness.stats import (
+    Interval,
+    bootstrap,
+    intervals,
+    p_values,
+    permuted_means,
+    ratio_intervals,
+)
+from core.schema.settings import Statistics
+
+WORST_SHARE = 0.1
+
+
+def worst_share_values(values: np.ndarray, *, share: float) -> np.ndarray:
+    """Numbers of each user whose mean is the mean of the worst `share` of these users, (U,).
+
+        CVaR_a = max_q { q - mean((q - m_u)+) / a },   v_u = q - (q - m_u)+ / a at the a-quantile q
+
+    As q is where the maximum is, the mean of v has the standard error of CVaR itself (the derivative by q is zero).
+    Lower is worse; share 1 gives the mean. Example: 0, 0.2, 0.4, 1 and a = 0.5: 0.1.
+    Source: Rockafellar & Uryasev, Journal of Risk 2 (2000), theorem 1.
+    """
+    quantile = np.quantile(values, share, method="inverted_cdf")
+    return quantile - np.maximum(quantile - values, 0) / share
+
+
+def tail_rows(
+    values: np.ndarray,
+    metric: str,
+    part: Partition,
+    settings: Statistics,
+    *,
+    section: str,
+    share: float = WORST_SHARE,
+    tolerances: Mapping[str, float] | None = None,
+) -> list[AuditRow]:
+    """CVaR of each group's users, its gap and ratio, as `<metric>_cvar`; the rest is all other users together.
+
+    The permutation test and the band compare shortfalls below the quantile of all users, which is the same to first
+    order where labels say nothing.
+
+    Args:
+        values: (U,), NaN where a user has no value.
+    """
+    there = np.isfinite(values)
+    own = among(part, there, minimum=settings.minimum_group)
+    if own is None:
+        return []
+    found = _compare(values[there], own, settings, share)
+    return rows_of(found, [f"{metric}_cvar"], own, settings, section=section, tolerances=tolerances)
+
+
+def _compare(values: np.ndarray, part: Partition, settings: Statistics, share: float) -> Contrasts:
+    shown = np.arange(part.n_shown)
+    compared = shown[(shown != part.reference) & (part.n_strata > 1)]
+    rng = generator(part, settings)
+    means = [_one(values[part.strata == group], share, settings, rng) for group in shown]
+    pairs = [_pair(values, part, group, share, settings, rng) for group in compared]
+    p_value, low, high = _null(values, part, compared, share, settings, rng)
+    empty = Interval(*(np.zeros((0, 1)) for _ in range(4)))
+    return Contrasts(
+        n=part.n[: part.n_shown],
+        compared=compared,
+        mean=_stacked(means),
+        overall=_one(values, share, settings, rng),
+        gap=_stacked([gap for gap, _ in pairs]) if pairs else empty,
+        ratio=_stacked([ratio for _, ratio in pairs]) if pairs else empty,
+        p_value=p_value,
+        null_low=low,
+        null_high=high,
+    )
+
+
+def _stacked(parts: list[Interval]) -> Interval:
+    fields = [[part.value, part.low, part.high, part.error] for part in parts]
+    return Interval(*(np.concatenate(field) for field in zip(*fields, strict=True)))
+
+
+def _one(values: np.ndarray, share: float, settings: Statistics, rng: np.random.Generator) -> Interval:
+    moments = bootstrap(
+        worst_share_values(values, share=share)[:, None],
+        np.zeros(len(values), dtype=np.int64),
+        n_groups=1,
+        draws=settings.draws,
+        rng=rng,
+    )
+    return intervals(moments, np.ones((1, 1)), confidence=settings.confidence)
+
+
+def _pair(
+    values: np.ndarray, part: Partition, group: int, share: float, settings: Statistics, rng
+) -> tuple[Interval, Interval]:
+    """Gap and ratio of a group and its reference, (1, 1) each; both have a quantile of their own."""
+    own = part.strata == group
+    other = ~own if part.reference is None else part.strata == part.reference
+    blocks = [worst_share_values(values[chosen], share=share) for chosen in (own, other)]
+    moments = bootstrap(
+        np.concatenate(blocks)[:, None],
+        np.repeat([0, 1], [len(block) for block in blocks]),
+        n_groups=2,
+        draws=settings.draws,
+        rng=rng,
+    )
+    first, second = np.eye(2)[:1], np.eye(2)[1:]
+    gap = intervals(moments, first - second, confidence=settings.confidence)
+    return gap, ratio_intervals(moments, first, second, confidence=settings.confidence)
+
+
+def _null(
+    values: np.ndarray, part: Partition, compared: np.ndarray, share: float, settings: Statistics, rng
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """P-values and band of the gaps of shortfalls below the common quantile, (C, 1) each."""
+    tails = worst_share_values(values, share=share)[:, None]
+    sums = np.zeros((part.n_strata, 1))
+    np.add.at(sums, part.strata, tails - tails.mean())
+    null = permuted_means(
+        tails, part.strata, n_groups=part.n_strata, permutations=settings.permutations, rng=rng
+    )
+    weights = np.eye(part.n_strata)[compared]
+    others = np.tile(part.n.astype(float), (len(compared), 1))
+    others[np.arange(len(compared)), compared] = 0
+    if part.reference is not None:
+        others = np.tile(np.eye(part.n_strata)[part.reference], (len(compared), 1))
+    weights = weights - others / others.sum(axis=1, keepdims=True)
+    null_gaps = weights @ null
+    tail = (1 - settings.confidence) / 2
+    band = np.quantile(null_gaps, [tail, 1 - tail], axis=0)
+    return p_values(weights @ (sums / part.n[:, None]), null_gaps), *band
