@@ -17,12 +17,12 @@ from core.fairness.stats import (
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Contrasts:
     """Shapes: S shown groups, C of them compared (all but a named reference), K metrics.
 
     Attributes:
         n: (S,) users. compared: (C,) positions among the shown.
-        range: the largest minus the smallest mean; range_null: its 95 % point without disparity.
+        p_value, null_low, null_high: (C, K), of the gaps.
     """
 
     n: np.ndarray
@@ -34,6 +34,12 @@ class Comparison:
     p_value: np.ndarray
     null_low: np.ndarray
     null_high: np.ndarray
+
+
+@dataclass(frozen=True)
+class Comparison(Contrasts):
+    """With the largest minus the smallest mean (range), and its 95 % point without disparity (range_null)."""
+
     range: Interval  # (1, K)
     range_p_value: np.ndarray  # (K,)
     range_null: np.ndarray  # (K,)
@@ -76,7 +82,7 @@ def _comparison(
     """Everything that is said of the groups, from their means and from those of shuffled labels, (B, G, K)."""
     n, shown = moments.n, np.arange(n_shown)
     compared = shown[(shown != reference) & (len(n) > 1)]
-    own, against = np.eye(len(n))[compared], _references(n, compared, reference)
+    own, against = np.eye(len(n))[compared], reference_weights(n, compared, reference)
     gap = intervals(moments, own - against, confidence=confidence)
     spread = range_interval(moments, shown, confidence=confidence)
     null_gaps, null_ranges = (own - against) @ null, np.ptp(null[:, shown], axis=1)  # (B, C, K), (B, K)
@@ -97,8 +103,12 @@ def _comparison(
     )
 
 
-def _references(n: np.ndarray, compared: np.ndarray, reference: int | None) -> np.ndarray:
-    """Weights (C, G) of the group means that make up what each compared group is compared with."""
+def reference_weights(n: np.ndarray, compared: np.ndarray, reference: int | None) -> np.ndarray:
+    """Weights (C, G) of the group means that make up what each compared group is compared with.
+
+    Args:
+        n: (G,) users of each group, or what else the rest is weighed by.
+    """
     if reference is not None:
         return np.tile(np.eye(len(n))[reference], (len(compared), 1))
     others = np.tile(n.astype(float), (len(compared), 1))

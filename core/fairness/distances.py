@@ -8,6 +8,7 @@ import numpy as np
 from core.fairness.group_rows import among, generator, known_rows, place_of
 from core.fairness.partition import Partition
 from core.fairness.rows import AuditRow
+from core.fairness.stats import upper_p_values
 from core.fairness.suppression import HIDDEN_TEXT
 from core.fairness.totals import permuted_totals, total_intervals
 from core.schema.settings import Statistics
@@ -87,10 +88,8 @@ def distance_numbers(
     The test is one-sided. Permutations without a value count against the finding. The interval reaches 0 unless the
     test rejects.
     """
-    told = np.where(np.isfinite(null), null, np.inf)
+    p_value = upper_p_values(value, null)
     filled = np.where(np.isfinite(null), null, 0.0)
-    slack = 1e-5 * filled.std(axis=0) + 1e-12
-    p_value = (1 + (told >= value - slack).sum(axis=0)) / (len(null) + 1)
     columns = {
         "value": value,
         "low": np.minimum(np.where(p_value > 1 - settings.confidence, 0.0, np.maximum(low, 0.0)), value),
@@ -106,12 +105,9 @@ def _distances(
     contributions: np.ndarray, distance: Distance, part: Partition, shown: int, settings: Statistics
 ) -> list[dict[str, float]]:
     """Value, interval, p-value and null of each metric, of one group against its reference."""
-    asked = (
-        np.full(len(part.strata), True)
-        if part.reference is None
-        else np.isin(part.strata, (shown, part.reference))
-    )
-    other = (part.strata[asked] != shown).astype(np.int64)
+    own, other = part.sides(shown)
+    asked = own | other
+    other = other[asked].astype(np.int64)
     rng = generator(part, settings)
 
     def statistic(totals: np.ndarray) -> np.ndarray:

@@ -2,11 +2,12 @@
 
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 
-from core.fairness.comparison import Comparison, compare_groups
+from core.fairness.comparison import Contrasts, compare_groups
 from core.fairness.partition import Partition
 from core.fairness.rows import STATISTICS, AuditRow
 from core.fairness.stats import Interval, p_values
@@ -17,21 +18,6 @@ from core.schema.settings import ALL, Statistics
 OPTIONAL = ("low", "high", "p_value", "null_low", "null_high")
 Bounds = tuple[float, float]
 Measure = Callable[[np.ndarray], np.ndarray]  # totals (..., C) of some users -> (..., K)
-
-
-@dataclass(frozen=True)
-class Contrasts:
-    """Groups compared on K metrics: S shown groups, C of them compared. As `Comparison`, without the range."""
-
-    n: np.ndarray
-    compared: np.ndarray
-    mean: Interval  # (S, K)
-    overall: Interval  # (1, K)
-    gap: Interval  # (C, K)
-    ratio: Interval  # (C, K)
-    p_value: np.ndarray
-    null_low: np.ndarray
-    null_high: np.ndarray
 
 
 def among(part: Partition, there: np.ndarray, *, minimum: int) -> Partition | None:
@@ -58,6 +44,25 @@ def among(part: Partition, there: np.ndarray, *, minimum: int) -> Partition | No
     return replace(part, states=all_states, strata=places[strata], reference=reference)
 
 
+def among_rows(
+    users: np.ndarray, codes: np.ndarray, part: Partition, *, minimum: int
+) -> tuple[Partition, np.ndarray, np.ndarray] | None:
+    """The same groups among the users of some rows, as `among`.
+
+    Args:
+        users: (N,) user code of each row. codes: (U,) audited users, in the order of the partition.
+
+    Returns:
+        the groups; bool (N,), rows of audited users; and the place in these groups of the user of each such row.
+    """
+    places = pd.Index(codes).get_indexer(users)
+    kept = places >= 0
+    there = np.zeros(len(codes), bool)
+    there[places[kept]] = True
+    own = among(part, there, minimum=minimum)
+    return None if own is None else (own, kept, (np.cumsum(there) - 1)[places[kept]])
+
+
 def mean_rows(
     values: np.ndarray,
     metrics: Sequence[str],
@@ -73,7 +78,8 @@ def mean_rows(
 
     Args:
         values: (U, K), NaN where a user has no value. tolerances: by metric, in its unit; those without one are
-            not judged. bounds: by metric, how far its values can go, and so their intervals. strata: (U,) control strata within which labels are permuted.
+            not judged. bounds: by metric, how far its values can go, and so their intervals. strata: (U,) control
+            strata within which labels are permuted.
     """
     patterns, which = np.unique(np.isfinite(values).T, axis=0, return_inverse=True)
     rows: list[AuditRow] = []
@@ -141,9 +147,7 @@ def total_rows(
     return rows_of(found, metrics, own, settings, section=section, tolerances=tolerances)
 
 
-def within(
-    found: Comparison | Contrasts, metrics: Sequence[str], bounds: Mapping[str, Bounds]
-) -> Comparison | Contrasts:
+def within(found: Contrasts, metrics: Sequence[str], bounds: Mapping[str, Bounds]) -> Contrasts:
     """The same with intervals of values, and of their gaps, no further than the metrics can go."""
     low, high = np.array([bounds.get(metric, (-np.inf, np.inf)) for metric in metrics]).T
     ends = {"mean": (low, high), "overall": (low, high), "gap": (low - high, high - low)}
@@ -159,8 +163,7 @@ def compare_totals(
     strata: np.ndarray | None = None,
 ) -> Contrasts:
     """Compare each shown group with the reference or the rest on functions of totals; see `total_rows`."""
-    shown = np.arange(part.n_shown)
-    compared = shown[(shown != part.reference) & (part.n_strata > 1)]
+    shown, compared = np.arange(part.n_shown), part.compared
     size = len(shown), 1, len(compared), len(compared)
 
     def statistic(totals: np.ndarray) -> np.ndarray:
@@ -232,7 +235,7 @@ def against_null(
 
 
 def rows_of(
-    found: Comparison | Contrasts,
+    found: Contrasts,
     metrics: Sequence[str],
     part: Partition,
     settings: Statistics,
@@ -244,7 +247,7 @@ def rows_of(
     rows: list[AuditRow] = []
     for k, metric in enumerate(metrics):
         blank = AuditRow(section, part.attribute, ALL, metric, "mean", n=len(part.strata))
-        rows += known_rows([replace(blank, **_numbers(found.overall, 0, k))])
+        rows += known_rows([replace(blank, **found.overall.at(0, k))])
         for statistic, suffix in STATISTICS.items():
             for name, shown in part.positions():
                 row = replace(blank, group=name, metric=metric + suffix, statistic=statistic)
@@ -259,26 +262,22 @@ def rows_of(
 
 def _shown(
     row: AuditRow,
-    found: Comparison | Contrasts,
+    found: Contrasts,
     shown: int,
     k: int,
     part: Partition,
     tolerance: float | None,
 ) -> list[AuditRow]:
     if row.statistic == "mean":
-        return [replace(row, **_numbers(found.mean, shown, k))]
+        return [replace(row, **found.mean.at(shown, k))]
     if shown not in found.compared:
         return []
     c = int(np.searchsorted(found.compared, shown))
     row = replace(row, reference=part.reference_name)
     if row.statistic == "ratio":
-        return [replace(row, **_numbers(found.ratio, c, k))]
+        return [replace(row, **found.ratio.at(c, k))]
     tests = {name: float(getattr(found, name)[c, k]) for name in ("p_value", "null_low", "null_high")}
-    return [replace(row, tolerance=tolerance, **tests, **_numbers(found.gap, c, k))]
-
-
-def _numbers(interval: Interval, row: int, k: int) -> dict[str, float]:
-    return {name: float(getattr(interval, name)[row, k]) for name in ("value", "low", "high")}
+    return [replace(row, tolerance=tolerance, **tests, **found.gap.at(c, k))]
 
 
 def known_rows(rows: list[AuditRow]) -> list[AuditRow]:

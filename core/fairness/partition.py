@@ -61,9 +61,20 @@ class Partition:
         ]
 
     @property
+    def compared(self) -> np.ndarray:
+        """(C,) positions of every shown group but the reference, if there is anybody to compare with."""
+        shown = np.arange(self.n_shown)
+        return shown[(shown != self.reference) & (self.n_strata > 1)]
+
+    @property
     def comparisons(self) -> int:
-        """Gaps of each metric: every shown group but the reference, if there is anybody to compare with."""
-        return 0 if self.n_strata < 2 else self.n_shown - (self.reference is not None)
+        """Gaps of each metric."""
+        return len(self.compared)
+
+    def sides(self, group: int) -> tuple[np.ndarray, np.ndarray]:
+        """Which users are of a shown group, and which of the reference or the rest, bool (U,) each."""
+        own = self.strata == group
+        return own, ~own if self.reference is None else self.strata == self.reference
 
 
 def everybody(n_users: int) -> Partition:

@@ -101,7 +101,7 @@ def partition_rows(
                 if statistic == "mean" or shown is None or shown in found.compared
             ]
             if statistic == "mean":
-                rows.append(replace(blank, n=len(part.strata), **_estimate(everyone, 0, k)))
+                rows.append(replace(blank, n=len(part.strata), **everyone.at(0, k)))
         if part.n_shown > 1:
             rows.append(_range_row(blank, part, found, k, tolerance[k]))
     return rows
@@ -120,13 +120,13 @@ def _shown_row(
     n = int(found.n[shown])
     row = replace(row, n=n, small=n < settings.small_group)
     if row.statistic == "mean":
-        row = replace(row, **_estimate(found.mean, shown, k))
+        row = replace(row, **found.mean.at(shown, k))
     if shown not in found.compared:
         return row
     c = int(np.searchsorted(found.compared, shown))
     row = replace(row, reference=part.reference_name)
     if row.statistic == "ratio":
-        return replace(row, **_estimate(found.ratio, c, k))
+        return replace(row, **found.ratio.at(c, k))
     row = replace(
         row,
         p_value=float(found.p_value[c, k]),
@@ -138,7 +138,7 @@ def _shown_row(
     if row.statistic == "mean":
         return row
     band = {"null_low": float(found.null_low[c, k]), "null_high": float(found.null_high[c, k])}
-    return replace(row, **_estimate(found.gap, c, k), **band)
+    return replace(row, **found.gap.at(c, k), **band)
 
 
 def _range_row(blank: AuditRow, part: Partition, found: Comparison, k: int, tolerance: float) -> AuditRow:
@@ -153,9 +153,5 @@ def _range_row(blank: AuditRow, part: Partition, found: Comparison, k: int, tole
         null_low=0.0,
         null_high=float(found.range_null[k]),
         tolerance=float(tolerance),
-        **_estimate(found.range, 0, k),
+        **found.range.at(0, k),
     )
-
-
-def _estimate(interval: Interval, row: int, k: int) -> dict[str, float]:
-    return {name: float(getattr(interval, name)[row, k]) for name in ("value", "low", "high")}

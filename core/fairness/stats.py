@@ -48,6 +48,10 @@ class Interval:
         """The same with ends no further than a bounded metric can go."""
         return replace(self, low=np.clip(self.low, low, high), high=np.clip(self.high, low, high))
 
+    def at(self, *place: int) -> dict[str, float]:
+        """One estimate and its ends, by name."""
+        return {name: float(getattr(self, name)[place]) for name in ("value", "low", "high")}
+
 
 def bootstrap(
     values: np.ndarray, groups: np.ndarray, *, n_groups: int, draws: int, rng: np.random.Generator
@@ -294,3 +298,14 @@ def p_values(observed: np.ndarray, null: np.ndarray) -> np.ndarray:
     """
     slack = 1e-5 * null.std(axis=0) + 1e-12
     return (1 + (np.abs(null) >= np.abs(observed) - slack).sum(axis=0)) / (len(null) + 1)
+
+
+def upper_p_values(observed: np.ndarray, null: np.ndarray) -> np.ndarray:
+    """One-sided permutation p-values, of values as large or larger; a null that is not finite counts against the finding.
+
+    Args:
+        observed: (...). null: (B, ...); ties within rounding count against the finding.
+    """
+    known = np.isfinite(null)
+    slack = 1e-5 * np.where(known, null, 0.0).std(axis=0) + 1e-12
+    return (1 + ((null >= observed - slack) | ~known).sum(axis=0)) / (len(null) + 1)

@@ -89,7 +89,8 @@ class AttentionRecommender(nn.Module):
         s_i = r_i            if the user took i before (and the repeat term is on)
         s_i = h . e_i + b_i  otherwise
 
-    Where lists never hold what the user took before, that has no part in the softmax, neither in training nor when asked.
+    Where lists never hold what the user took before, that has no part in the softmax, neither in training nor when
+    asked.
 
     e_i, b_i: ProductEncoder. h: causal Transformer over the user's baskets (Kang & McAuley, SASRec, ICDM 2018;
     here a basket is one position, the mean of its items' vectors) plus the behaviour vector u of

@@ -68,6 +68,9 @@ class DatasetSettings(Settings):
         return timezone
 
 
+NARROW, WIDE = 64, 128  # sizes of vectors, where the data decide
+
+
 class TrainSettings(Settings):
     """The recommender and its training."""
 
@@ -158,7 +161,7 @@ class TrainSettings(Settings):
     @classmethod
     def _heads_divide_width(cls, heads: int, info) -> int:
         width = info.data.get("width", heads)
-        if (64 if width is None else width) % heads:
+        if (NARROW if width is None else width) % heads:
             raise ValueError("heads must divide width")
         return heads
 

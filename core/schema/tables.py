@@ -35,6 +35,7 @@ RETURNED, FREIGHT = "returned", "freight"
 REVIEWED_AT = "reviewed_at"  # when the satisfaction came to be known
 # service tables put together from samples: drawn at random, so that rates may be told from these rows
 IN_RANDOM_5K, IN_RANDOM_20K = "in_random_5k", "in_random_20k"
+UNBIASED = "unbiased"  # of predictions: rows that rates may be told from
 # further columns of service that are known when the order is placed; what else there is may tell of the outcome
 KNOWN_AT_ORDER = (
     "price",

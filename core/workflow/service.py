@@ -27,6 +27,7 @@ from core.schema.tables import (
     PREDICTED,
     SPLIT,
     TIMESTAMP,
+    UNBIASED,
     USER,
 )
 from core.store.workspace import Workspace
@@ -200,6 +201,6 @@ def _predictions(rows: Rows, said: Predictions) -> pd.DataFrame:
             LOW: said.low.astype(np.float32),
             HIGH: said.high.astype(np.float32),
             SPLIT: rows.split,
-            "unbiased": rows.unbiased,
+            UNBIASED: rows.unbiased,
         }
     )

@@ -7,10 +7,10 @@ import pandas as pd
 
 from core.data.dataset import load, table
 from core.data.service import OUTCOMES, Outcome
-from core.data.splits import TEST
 from core.fairness.groups import Groups, group_labels
+from core.fairness.service.rows import judged_rows
 from core.schema.documents import Run
-from core.schema.tables import EXPECTED, HIGH, LOW, OBSERVED, OUTCOME, PREDICTED, SPLIT, USER
+from core.schema.tables import EXPECTED, HIGH, LOW, OBSERVED, PREDICTED, USER
 from core.store.workspace import Workspace
 from core.workflow.runs import run_table
 from core.workflow.service import PREDICTIONS
@@ -52,8 +52,7 @@ def service_of_groups(
     Args:
         by: one attribute, or two crossed; none: everyone only.
     """
-    rows = run_table(workspace, run, PREDICTIONS)
-    rows = rows[(rows[OUTCOME] == outcome.name) & (rows[SPLIT] == TEST) & rows["unbiased"]]
+    rows = judged_rows(run_table(workspace, run, PREDICTIONS), outcome.name)
     per_user = _measures(rows).groupby(rows[USER]).mean()
     users = table(workspace, load(workspace, run.dataset), "users")
     together = Groups(EVERYONE, (EVERYONE,), np.zeros(len(users), np.int32), (1,))

@@ -7,9 +7,8 @@ import numpy as np
 import pandas as pd
 
 from core.errors import SettingsError
+from core.metrics import NOTHING
 from core.schema.tables import ITEM, RANK, USER
-
-NOTHING = -1  # a place without an item of the catalogue
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class ListCounts:
 
 @dataclass(frozen=True)
 class PlacedItems:
-    """Attributes: users: (U,) codes of those with a list. items: (U, k) item codes by place, NOTHING where none."""
+    """Attributes: users: (U,) codes of those with a list. items: (U, k) item codes by place, NOTHING where none of the catalogue."""
 
     users: np.ndarray
     items: np.ndarray

@@ -3,7 +3,8 @@
 import numpy as np
 from scipy.special import rel_entr
 
-from core.fairness.exposure.attention import NOTHING, exposure_shares
+from core.fairness.exposure.attention import exposure_shares
+from core.metrics import NOTHING
 
 
 def js_divergence(shares: np.ndarray, target: np.ndarray) -> np.ndarray:

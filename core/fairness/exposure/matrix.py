@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.fairness.comparison import Comparison, compare_groups
-from core.fairness.exposure.attention import NOTHING
 from core.fairness.exposure.item_groups import ItemGroups
 from core.fairness.partition import Partition
+from core.metrics import NOTHING
 
 JOINT_METRICS = ("II-F", "IG-F", "GI-F", "GG-F", "AI-F", "AG-F")
 

@@ -6,14 +6,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.catalogue import POPULARITY_BANDS, popularity_bands
-from core.fairness.exposure.attention import (
-    NOTHING,
-    by_group,
-    exposure,
-    exposure_shares,
-    place_shares,
-    placed_groups,
-)
+from core.fairness.exposure.attention import by_group, exposure, exposure_shares, place_shares, placed_groups
 from core.fairness.exposure.concentration import entropy, entropy_slopes, gini, gini_slopes
 from core.fairness.exposure.divergence import list_divergences, pooled_ndkl, pooled_ndkl_slopes
 from core.fairness.exposure.expected import (
@@ -25,6 +18,7 @@ from core.fairness.exposure.expected import (
 from core.fairness.exposure.inference import covering_values, influence_values
 from core.fairness.exposure.item_groups import ItemGroups
 from core.fairness.exposure.popularity import average_popularity, profile_popularity, tail_count, tail_share
+from core.metrics import NOTHING
 from core.schema.tables import ITEM, USER
 
 

@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from core.fairness.exposure.attention import NOTHING, by_group
+from core.fairness.exposure.attention import by_group
 from core.fairness.exposure.concentration import entropy, gini, lowest_share, min_max
 from core.fairness.exposure.divergence import awrf_js
 from core.fairness.exposure.measures import Answered, Shown
 from core.fairness.exposure.parity import disparate_impact_ratio
 from core.fairness.exposure.ranking_parity import ranking_equal_opportunity, ranking_statistical_parity
 from core.fairness.totals import Statistic
+from core.metrics import NOTHING
 
 LEAST_PLACES = 5  # that a group must expect, for metrics that its luck alone could decide
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from core.fairness.exposure.attention import NOTHING
+from core.metrics import NOTHING
 
 
 def average_popularity(items: np.ndarray, popularity: np.ndarray) -> np.ndarray:

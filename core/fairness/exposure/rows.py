@@ -204,8 +204,7 @@ def _tolerance(share: float, settings: AuditSettings) -> float | None:
 
 def _cell(interval: Interval, row: int, column: int) -> dict[str, float]:
     """Rounding of the engine may leave a share of zero slightly below it."""
-    found = {name: float(getattr(interval, name)[row, column]) for name in ("value", "low", "high")}
-    return {name: 0.0 if abs(value) < 1e-12 else value for name, value in found.items()}
+    return {name: 0.0 if abs(value) < 1e-12 else value for name, value in interval.at(row, column).items()}
 
 
 def lift_rows(part: Partition, found: Interval, n: np.ndarray, settings: AuditSettings) -> list[AuditRow]:

@@ -11,7 +11,7 @@ from core.fairness.partition import Partition
 from core.fairness.pricing.discounts import discount_outcomes
 from core.fairness.pricing.overlap import influence_intervals
 from core.fairness.pricing.purchases import Purchases
-from core.fairness.pricing.sides import INTERVAL, Gaps, compared, sides, t_tested
+from core.fairness.pricing.sides import INTERVAL, Gaps, t_tested
 from core.fairness.stats import Interval
 from core.schema.settings import Statistics
 from core.schema.tables import CHANNEL, ITEM, WEEK
@@ -90,12 +90,12 @@ def decompose_discount(
     Raises:
         InputError: no list prices, or only one group.
     """
-    groups = compared(part)
+    groups = part.compared
     if not len(groups):
         raise InputError("There is only one group, so there is nothing to compare.")
     depth = discount_outcomes(purchases)["any_discount_depth"]
     fit = _fit(purchases, part.strata[purchases.place], depth)
-    value, influence = _parts(fit, *zip(*(sides(part, group) for group in groups), strict=True))
+    value, influence = _parts(fit, *zip(*(part.sides(group) for group in groups), strict=True))
     found = influence_intervals(
         value.ravel(), influence.reshape(len(influence), -1), part.strata, settings=settings, rng=rng
     )

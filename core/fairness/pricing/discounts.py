@@ -9,7 +9,7 @@ from core.fairness.partition import Partition
 from core.fairness.pricing.overlap import cells
 from core.fairness.pricing.purchases import DISCOUNTS, HALF_CENT, Purchases
 from core.fairness.pricing.same_product import WithinStrata, within_strata
-from core.fairness.pricing.sides import Gaps, compared
+from core.fairness.pricing.sides import Gaps
 from core.fairness.stats import Interval, p_values
 from core.fairness.totals import permuted_totals, total_intervals
 from core.schema.settings import Statistics
@@ -65,7 +65,7 @@ def group_shares(
     Args:
         contributions: (U, 2), the second not negative.
     """
-    groups, n_groups = compared(part), part.n_strata
+    groups, n_groups = part.compared, part.n_strata
     options = {"n_groups": n_groups, "rng": rng}
     resting = np.bincount(part.strata[contributions[:, 1] > 0], minlength=n_groups)
     statistic = _ratios_and_gaps(part, groups, resting >= settings.minimum_group)

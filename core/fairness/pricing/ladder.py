@@ -8,9 +8,10 @@ import pandas as pd
 from scipy import stats
 
 from core.errors import InputError
+from core.fairness.comparison import reference_weights
 from core.fairness.partition import Partition
 from core.fairness.pricing.purchases import Purchases
-from core.fairness.pricing.sides import Gaps, compared
+from core.fairness.pricing.sides import Gaps
 from core.fairness.stats import Interval
 from core.schema.settings import Statistics
 from core.schema.tables import PAID_PRICE, QUANTITY
@@ -110,7 +111,7 @@ def _rung(
         kept = (np.bincount(code) > 1)[code]
     buyers = np.unique(data[USERS].to_numpy()[kept])
     users = np.bincount(part.strata[buyers], minlength=part.n_strata)
-    group_users = users[compared(part)]
+    group_users = users[part.compared]
     others = len(buyers) - group_users if part.reference is None else users[part.reference]
     if group_users.size == 0 or len(buyers) < 3:
         beta, covariance = np.full(part.n_strata, np.nan), np.full((part.n_strata,) * 2, np.nan)
@@ -153,13 +154,8 @@ def _fit(
 
 def _contrasts(part: Partition, lines: np.ndarray) -> np.ndarray:
     """(C, G) each compared group minus the reference, or minus all others by their lines."""
-    groups = compared(part)
-    own = np.eye(part.n_strata)[groups]
-    if part.reference is not None:
-        return own - np.eye(part.n_strata)[part.reference]
-    others = np.tile(lines.astype(float), (len(groups), 1))
-    others[np.arange(len(groups)), groups] = 0
-    return own - others / np.maximum(others.sum(axis=1, keepdims=True), 1)
+    groups = part.compared
+    return np.eye(part.n_strata)[groups] - reference_weights(lines, groups, part.reference)
 
 
 def _gaps(

@@ -7,7 +7,7 @@ import numpy as np
 from core.fairness.partition import Partition
 from core.fairness.pricing.overlap import Cells, cells, judged_overlap, overlap_gap
 from core.fairness.pricing.purchases import Purchases
-from core.fairness.pricing.sides import Gaps, compared, sides, stacked
+from core.fairness.pricing.sides import Gaps, stacked
 from core.schema.settings import Statistics
 from core.schema.tables import PAID_PRICE
 
@@ -72,8 +72,8 @@ def within_strata(
         strata: (U,) control strata of users within which labels are shuffled; None: among all.
     """
     gaps, coverage, usable = [], [], []
-    for group in compared(part):
-        own, other = sides(part, group)
+    for group in part.compared:
+        own, other = part.sides(group)
         found = overlap_gap(table, own, other)
         gaps.append(
             judged_overlap(

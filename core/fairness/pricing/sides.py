@@ -1,4 +1,4 @@
-"""Who is compared with whom, and the rows that say what was found."""
+"""Gaps of prices and offers, and the rows that say what was found."""
 
 from dataclasses import dataclass, replace
 
@@ -31,20 +31,6 @@ class Gaps:
     null_high: np.ndarray
 
 
-def compared(part: Partition) -> np.ndarray:
-    """(C,) positions, among the shown groups, of those that are compared with the reference or the rest."""
-    if part.n_strata < 2:
-        return np.array([], dtype=int)
-    shown = np.arange(part.n_shown)
-    return shown[(shown != part.reference) & (part.n[: part.n_shown] > 1)]
-
-
-def sides(part: Partition, group: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which users are of the group, and which of those it is compared with, bool (U,) each."""
-    own = part.strata == group
-    return own, ~own if part.reference is None else part.strata == part.reference
-
-
 def stacked(found: list[Gaps]) -> Gaps:
     """Gaps of one group each as one."""
 
@@ -73,18 +59,18 @@ def gap_rows(
     """A row per compared group whose gap can be told, without verdict, and one per hidden group, without number.
 
     Args:
-        gaps: (C,), in the order of `compared`. tolerance: in the metric's own unit.
+        gaps: (C,), in the order of `part.compared`. tolerance: in the metric's own unit.
     """
-    order = {int(group): number for number, group in enumerate(compared(part))}
+    order = {int(group): number for number, group in enumerate(part.compared)}
     rows = []
     for name, group in part.positions():
         row = AuditRow(SECTION, part.attribute, name, metric, GAP)
         if group is None:
             rows.append(_hidden(row))
-        elif group in order and np.isfinite(_at(gaps.interval, order[group])["low"]):
+        elif group in order and np.isfinite(gaps.interval.at(order[group])["low"]):
             number, n = order[group], int(part.n[group])
             numbers = {field: float(getattr(gaps, field)[number]) for field in NULL}
-            numbers |= _at(gaps.interval, number)
+            numbers |= gaps.interval.at(number)
             told = {"n": n, "small": n < settings.small_group, "reference": part.reference_name}
             rows.append(replace(row, **numbers, **told, tolerance=tolerance))
     return rows
@@ -103,16 +89,12 @@ def mean_rows(part: Partition, metric: str, means: Interval, *, settings: Statis
             rows.append(_hidden(row))
         elif np.isfinite(means.value[group]):
             n = int(part.n[group])
-            rows.append(replace(row, **_at(means, group), n=n, small=n < settings.small_group))
+            rows.append(replace(row, **means.at(group), n=n, small=n < settings.small_group))
     if len(means.value) > part.n_shown:
         row = AuditRow(SECTION, part.attribute, ALL, metric, MEAN)
-        rows.append(replace(row, **_at(means, part.n_shown), n=len(part.strata)))
+        rows.append(replace(row, **means.at(part.n_shown), n=len(part.strata)))
     return rows
 
 
 def _hidden(row: AuditRow) -> AuditRow:
     return replace(row, n=HIDDEN_TEXT, suppressed=True)
-
-
-def _at(interval: Interval, number: int) -> dict[str, float]:
-    return {name: float(getattr(interval, name)[number]) for name in ("value", "low", "high")}

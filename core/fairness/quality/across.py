@@ -9,7 +9,7 @@ from core.fairness.group_rows import among, generator
 from core.fairness.partition import Partition
 from core.fairness.quality.inequality import between_groups, entropy_contributions, generalised_entropy
 from core.fairness.rows import AuditRow
-from core.fairness.stats import Interval, Moments, bootstrap, permuted_means
+from core.fairness.stats import Interval, Moments, bootstrap, permuted_means, upper_p_values
 from core.fairness.totals import permuted_totals, total_intervals
 from core.schema.settings import ALL, Statistics
 
@@ -105,29 +105,20 @@ def _across(
             blank,
             metric=f"{metric}_madr",
             statistic="gap",
-            p_value=_exceeding(spreads, spread.value[0, 0]),
+            p_value=float(upper_p_values(spread.value[0, 0], spreads)),
             null_low=bands[0][0],
             null_high=bands[0][1],
-            **_ends(spread),
+            **spread.at(0, 0),
         ),
         replace(
             blank,
             metric=f"{metric}_worst",
             reference=named,
-            p_value=_exceeding(-worsts, -worst.value[0, 0]),
+            p_value=float(upper_p_values(-worst.value[0, 0], -worsts)),
             null_low=bands[1][0],
-            **_ends(worst),
+            **worst.at(0, 0),
         ),
     ]
-
-
-def _exceeding(null: np.ndarray, observed: float) -> float:
-    """How often the null is as large, counting the observation itself."""
-    return float((1 + (null >= observed - 1e-5 * null.std() - 1e-12).sum()) / (len(null) + 1))
-
-
-def _ends(interval: Interval) -> dict[str, float]:
-    return {name: float(getattr(interval, name)[0, 0]) for name in ("value", "low", "high")}
 
 
 def explained_rows(
@@ -170,7 +161,7 @@ def explained_rows(
     null = statistic(
         permuted_totals(contributions, own.strata, permutations=settings.permutations, **options)
     )[:, 0]
-    p_value = _exceeding(null, found.value[0])
+    p_value = float(upper_p_values(found.value[0], null))
     low = 0.0 if p_value > 1 - settings.confidence else max(found.low[0], 0.0)
     name = f"{metric}_between_share"
     return [

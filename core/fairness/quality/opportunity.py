@@ -5,6 +5,8 @@ Each `*_contributions` goes with its measure and BOUNDS into `core.fairness.grou
 
 import numpy as np
 
+from core.fairness.exposure.popularity import popularity_lift as lift
+
 OPPORTUNITY_METRICS = ("opportunity", "false_exposure")
 LIFT_METRICS = ("popularity_lift",)
 BOUNDS = {"opportunity": (0.0, 1.0), "false_exposure": (0.0, 1.0), "popularity_lift": (-1.0, np.inf)}
@@ -50,5 +52,4 @@ def popularity_lift(totals: np.ndarray) -> np.ndarray:
     GAP: group average popularity, the mean over users of the mean popularity of their items. NaN where the profile
     has none. Example: shown 0.6, had 0.4: 0.5. Source: Abdollahpouri et al., RecSys 2020, eqs. 1 and 2.
     """
-    below = np.where(totals[..., 1:] > 0, totals[..., 1:], np.nan)
-    return totals[..., :1] / below - 1
+    return lift(totals)[..., None]

@@ -105,8 +105,8 @@ def _ratings(rows: pd.DataFrame, codes: np.ndarray) -> _Ratings:
 
 def _compare(ratings: _Ratings, part: Partition, shown: int, settings: Statistics) -> list[dict[str, float]]:
     """Value, interval, p-value and null of each metric; nothing where no item has enough raters on both sides."""
-    member = part.strata == shown
-    asked = np.full(len(member), True) if part.reference is None else member | (part.strata == part.reference)
+    member, other = part.sides(shown)
+    asked = member | other
     value, influences, involved = _with_influences(ratings, member, asked)
     sides = np.bincount(member[involved].astype(int), minlength=2)
     if not np.isfinite(value).all() or sides.min() < 2:

@@ -6,11 +6,6 @@ import pandas as pd
 from core.schema.tables import ITEM, RANK, USER
 
 
-def log_weights(k: int) -> np.ndarray:
-    """Attention that ranks 1..k get, (k,): 1 / log2(rank + 1)."""
-    return 1 / np.log2(np.arange(2, k + 2))
-
-
 def shares_shown(
     lists: pd.DataFrame, codes: np.ndarray, labels: np.ndarray, *, n_labels: int, weights: np.ndarray
 ) -> np.ndarray:

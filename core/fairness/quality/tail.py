@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from core.fairness.group_rows import Contrasts, among, generator, rows_of
+from core.fairness.comparison import Contrasts, reference_weights
+from core.fairness.group_rows import among, generator, rows_of
 from core.fairness.partition import Partition
 from core.fairness.rows import AuditRow
 from core.fairness.stats import (
@@ -60,8 +61,7 @@ def tail_rows(
 
 
 def _compare(values: np.ndarray, part: Partition, settings: Statistics, share: float) -> Contrasts:
-    shown = np.arange(part.n_shown)
-    compared = shown[(shown != part.reference) & (part.n_strata > 1)]
+    shown, compared = np.arange(part.n_shown), part.compared
     rng = generator(part, settings)
     means = [_one(values[part.strata == group], share, settings, rng) for group in shown]
     pairs = [_pair(values, part, group, share, settings, rng) for group in compared]
@@ -100,9 +100,7 @@ def _pair(
     values: np.ndarray, part: Partition, group: int, share: float, settings: Statistics, rng
 ) -> tuple[Interval, Interval]:
     """Gap and ratio of a group and its reference, (1, 1) each; both have a quantile of their own."""
-    own = part.strata == group
-    other = ~own if part.reference is None else part.strata == part.reference
-    blocks = [worst_share_values(values[chosen], share=share) for chosen in (own, other)]
+    blocks = [worst_share_values(values[side], share=share) for side in part.sides(group)]
     moments = bootstrap(
         np.concatenate(blocks)[:, None],
         np.repeat([0, 1], [len(block) for block in blocks]),
@@ -125,12 +123,7 @@ def _null(
     null = permuted_means(
         tails, part.strata, n_groups=part.n_strata, permutations=settings.permutations, rng=rng
     )
-    weights = np.eye(part.n_strata)[compared]
-    others = np.tile(part.n.astype(float), (len(compared), 1))
-    others[np.arange(len(compared)), compared] = 0
-    if part.reference is not None:
-        others = np.tile(np.eye(part.n_strata)[part.reference], (len(compared), 1))
-    weights = weights - others / others.sum(axis=1, keepdims=True)
+    weights = np.eye(part.n_strata)[compared] - reference_weights(part.n, compared, part.reference)
     null_gaps = weights @ null
     tail = (1 - settings.confidence) / 2
     band = np.quantile(null_gaps, [tail, 1 - tail], axis=0)

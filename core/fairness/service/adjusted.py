@@ -11,7 +11,7 @@ import pandas as pd
 from scipy import stats
 from scipy.linalg import qr
 
-from core.fairness.group_rows import among
+from core.fairness.group_rows import among_rows
 from core.fairness.partition import Partition
 from core.fairness.rows import AuditRow
 from core.fairness.suppression import HIDDEN_TEXT
@@ -71,19 +71,16 @@ def adjusted_rows(
         outcome, users: (N,) rows with NaN are left out. codes: (U,) audited users. metric: name of the rows.
         circumstances: row r is row r of the outcome; None: raw means.
     """
-    places = pd.Index(codes).get_indexer(users)
-    kept = (places >= 0) & np.isfinite(outcome)
-    there = np.zeros(len(codes), bool)
-    there[places[kept]] = True
-    own = among(part, there, minimum=settings.minimum_group)
-    if own is None:
+    known = np.flatnonzero(np.isfinite(outcome))
+    found = among_rows(np.asarray(users)[known], codes, part, minimum=settings.minimum_group)
+    if found is None:
         return []
-    places = (np.cumsum(there) - 1)[places[kept]]
+    own, kept, places = found[0], known[found[1]], found[2]
     groups = own.strata[places]
     members = (groups[:, None] == np.arange(own.n_strata)).astype(float)
     columns = np.zeros((len(groups), 0))
     if circumstances is not None:
-        columns = design(circumstances[kept].reset_index(drop=True))
+        columns = design(circumstances.iloc[kept].reset_index(drop=True))
     fit = least_squares(np.asarray(outcome, float)[kept], np.column_stack([members, columns]), places)
     blank = AuditRow(section, own.attribute, ALL, metric, "mean")
     return _rows(fit, members.sum(axis=0), own, settings, blank, tolerance)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from core.fairness.group_rows import among
+from core.fairness.group_rows import among_rows
 from core.fairness.partition import Partition
 from core.fairness.service.adjusted import least_squares
 from core.fairness.service.rows import user_sums
@@ -72,14 +72,11 @@ def calibration_tests(
     Wald's F with 2 and users - 1 degrees of freedom, on the covariance that leaves each user out
     (`core.fairness.service.adjusted`). Many users make any small fault significant: look at the line as well.
     """
-    places = pd.Index(codes).get_indexer(rows[USER])
-    there = np.zeros(len(codes), bool)
-    there[places[places >= 0]] = True
-    own = among(part, there, minimum=settings.minimum_group)
-    if own is None:
+    among_users = among_rows(rows[USER].to_numpy(), codes, part, minimum=settings.minimum_group)
+    if among_users is None:
         return {}
-    kept = rows[places >= 0]
-    places = (np.cumsum(there) - 1)[places[places >= 0]]
+    own, inside, places = among_users
+    kept = rows[inside]
     observed = kept[OBSERVED].to_numpy(float)
     said = kept[EXPECTED if EXPECTED in kept else PREDICTED].to_numpy(float)
     found = {}

@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from core.fairness.distances import distance_numbers, pair_rows
-from core.fairness.group_rows import among, generator
+from core.fairness.group_rows import among_rows, generator
 from core.fairness.partition import Partition
 from core.fairness.rows import AuditRow
 from core.fairness.stats import resampling_weights
@@ -51,14 +50,11 @@ def distribution_rows(
         values, users: (N,) finite, with the user code of each. codes: (U,) audited users, in the partition's order.
         metric: rows are named `<metric>_ks_gap` and `<metric>_w1_gap`.
     """
-    places = pd.Index(codes).get_indexer(users)
-    values, places = np.asarray(values, float)[places >= 0], places[places >= 0]
-    there = np.zeros(len(codes), bool)
-    there[places] = True
-    own = among(part, there, minimum=settings.minimum_group)
-    if own is None or own.n_strata < 2:
+    found = among_rows(users, codes, part, minimum=settings.minimum_group)
+    if found is None or found[0].n_strata < 2:
         return []
-    places = (np.cumsum(there) - 1)[places]
+    own, kept, places = found
+    values = np.asarray(values, float)[kept]
     names = [f"{metric}_{one}" for one in DISTRIBUTION_METRICS]
 
     def compare(shown: int) -> list[dict[str, float]]:
@@ -70,8 +66,8 @@ def distribution_rows(
 def _compare(
     values: np.ndarray, places: np.ndarray, part: Partition, shown: int, settings: Statistics
 ) -> list[dict[str, float]]:
-    member = part.strata == shown
-    asked = np.full(len(member), True) if part.reference is None else member | (part.strata == part.reference)
+    member, other = part.sides(shown)
+    asked = member | other
     kept = asked[places]
     member, places = member[asked], (np.cumsum(asked) - 1)[places[kept]]
     sample = _sample(values[kept], places)

@@ -4,9 +4,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.splits import TEST
-from core.schema.tables import OUTCOME, SPLIT
-
-UNBIASED = "unbiased"  # rows that rates may be told from
+from core.schema.tables import OUTCOME, SPLIT, UNBIASED
 
 
 def judged_rows(predictions: pd.DataFrame, outcome: str) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.fairness.judging import judged
 from core.fairness.pricing.overlap import cells, overlap_gap, score_test
 from core.fairness.pricing.same_product import SAME_PRODUCT, same_product_gap
-from core.fairness.pricing.sides import compared, gap_rows
+from core.fairness.pricing.sides import gap_rows
 from core.fairness.verdicts import EQUAL, UNEQUAL
 from core.schema.tables import LIST_PRICE
 from tests.core.fairness.pricing.pricing_shops import QUICK, priced, shop, two_groups
@@ -177,4 +177,4 @@ def test_the_reference_alone_is_compared_with_nobody():
     found = same_product_gap(
         priced(events), part, settings=QUICK, permutations=100, rng=np.random.default_rng(0)
     )
-    assert len(compared(part)) == len(found.gaps.p_value) == len(found.coverage) == 0
+    assert len(part.compared) == len(found.gaps.p_value) == len(found.coverage) == 0

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from core.fairness.exposure.attention import position_weights
 from core.fairness.quality.envy import envy_metrics, envy_towards, list_utilities, sampled_envy
-from core.fairness.quality.shown import log_weights
 
 TASTES = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]])
 
@@ -18,8 +18,8 @@ def options(**more):
 
 
 def test_utility_of_a_list_by_hand():
-    found = list_utilities(np.array([0]), np.array([[0, 2, -1]]), by_taste, log_weights(3))
-    w = log_weights(3)
+    found = list_utilities(np.array([0]), np.array([[0, 2, -1]]), by_taste, position_weights(3))
+    w = position_weights(3)
     assert found[0] == pytest.approx((w[0] + 0.5 * w[1]) / w.sum())
 
 
@@ -44,7 +44,7 @@ def test_a_rankers_own_scores_see_no_envy_where_another_utility_does():
     def of(table):
         return lambda users, items: table[users[:, None], items]
 
-    weights = log_weights(5)
+    weights = position_weights(5)
     assert not sampled_envy(lists, of(scores), **options(weights=weights)).any()
     assert sampled_envy(lists, of(truth), **options(weights=weights)).mean() > 0.02
 

@@ -9,13 +9,14 @@ from hypothesis.extra.numpy import arrays
 from scipy.spatial.distance import jensenshannon
 
 from core.fairness.distances import distance_rows
+from core.fairness.exposure.attention import position_weights
 from core.fairness.quality.parity import (
     PARITY_METRICS,
     differential_fairness,
     parity_distances,
     with_counts,
 )
-from core.fairness.quality.shown import log_weights, shares_had, shares_shown
+from core.fairness.quality.shown import shares_had, shares_shown
 from core.fairness.quality.taste import taste_divergence
 from tests.core.fairness.parts import FAST, part_of
 
@@ -28,7 +29,7 @@ def frame(user, item, rank):
 
 def test_shares_weigh_ranks_and_users_without_a_list_have_none():
     lists = frame([7, 7, 9, 7], [0, 1, 0, 1], [1, 2, 1, 9])
-    shares = shares_shown(lists, np.array([7, 8]), np.array([0, 1]), n_labels=2, weights=log_weights(2))
+    shares = shares_shown(lists, np.array([7, 8]), np.array([0, 1]), n_labels=2, weights=position_weights(2))
     second = 1 / np.log2(3)
     np.testing.assert_allclose(shares[0], [1 / (1 + second), second / (1 + second)])
     assert np.isnan(shares[1]).all()
