@@ -226,6 +226,8 @@ def against_null(
     NaN where the value is undefined. Permutations in which it is count against the finding; the band is that of the
     others.
     """
+    if not observed.size:  # nobody to compare with
+        return observed, observed, observed
     known = np.isfinite(observed) & np.isfinite(null).any(axis=0)
     tail = (1 - settings.confidence) / 2
     filled = np.where(np.isfinite(null), null, np.where(known, observed, 0.0))

@@ -1,5 +1,6 @@
 """Settings of every part, with default, bounds and meaning. Pages take their ranges and help texts from here."""
 
+from datetime import date
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
@@ -185,6 +186,35 @@ class Statistics(Settings):
     seed: int = Field(7, ge=0, description="Seed of bootstrap and permutation")
 
 
+class Scope(Settings):
+    """Which part of a shop an audit looks at; unset: all of it.
+
+    Prices, discounts and service are those of purchases and orders within the scope. Lists are judged for the users
+    who bought within the stores and the period, on the items of the categories.
+    """
+
+    categories: tuple[str, ...] = Field((), description="Only products of these categories")
+    stores: tuple[str, ...] = Field((), description="Only purchases in these stores (channels)")
+    start: date | None = Field(None, description="Only purchases from this day on, in the shop's time zone")
+    end: date | None = Field(None, description="Only purchases up to this day, included")
+
+    @field_validator("categories", "stores")
+    @classmethod
+    def _each_once_in_order(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(names))
+
+    @field_validator("end")
+    @classmethod
+    def _ends_after_it_starts(cls, end: date | None, info) -> date | None:
+        start = info.data.get("start")
+        if end is not None and start is not None and end < start:
+            raise ValueError("must not be before start")
+        return end
+
+
+TargetKind = Literal["catalogue", "purchases", "equal", "blend"]
+
+
 class AuditSettings(Statistics):
     """What an audit compares and when a gap matters."""
 
@@ -199,6 +229,23 @@ class AuditSettings(Statistics):
     tolerances: dict[str, Share] = Field(
         default_factory=dict,
         description="Tolerance of single metrics where it differs (ndcg, recall, mrr, coverage)",
+    )
+    price_tolerance: Share = Field(0.01, description="A price gap for the same product matters from here upwards")
+    scope: Scope = Field(Scope(), description="Which part of the shop is looked at")
+    items_by: str | None = Field(
+        None, description="Groups of items for exposure: brand, provider_id, category, ...; unset: the first there is"
+    )
+    target: TargetKind = Field(
+        "catalogue", description="Share of attention that a group of items should get: its share of what"
+    )
+    purchase_weight: float = Field(
+        0.5, ge=0, le=1, description="Weight of purchases in the target blend; the rest is the catalogue"
+    )
+    attention: Literal["logarithmic", "geometric"] = Field(
+        "logarithmic", description="How attention falls with the place in a list"
+    )
+    going_on: float = Field(
+        0.5, gt=0, lt=1, description="Chance that a reader goes on to the next place; geometric attention only"
     )
 
     @field_validator("by")

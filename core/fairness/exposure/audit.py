@@ -1,6 +1,7 @@
 """The audit of exposure: what share of attention each item group gets, against a target, and who sees what."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -25,8 +26,9 @@ from core.fairness.exposure.popularity import popularity_lift
 from core.fairness.exposure.rows import lift_rows, matrix_rows
 from core.fairness.exposure.targets import Target
 from core.fairness.groups import Groups
-from core.fairness.partition import Partition, partition
+from core.fairness.partition import Partition, everybody, partition
 from core.fairness.rows import AuditRow
+from core.metrics import NOTHING
 from core.schema.settings import AuditSettings
 
 
@@ -35,13 +37,16 @@ class ExposureAudit:
     """What an audit of exposure found.
 
     Attributes:
-        rows: not yet judged (`core.fairness.judging.judged`). matrix: None without user groups to show.
-        joint: metrics of joint multisided exposure by name. users: with a list. counts: of rows left out.
+        rows: not yet judged (`core.fairness.judging.judged`). matrices: of each grouping of users; None where it has
+            no group to show. joint: metrics of joint multisided exposure by name, of each grouping of users, or of all
+            users as one group where there is none. attention: (I,) share of all attention that each item gets.
+            users: with a list. counts: of rows left out.
     """
 
     rows: list[AuditRow]
-    matrix: ExposureMatrix | None
-    joint: dict[str, float]
+    matrices: tuple[ExposureMatrix | None, ...]
+    joint: tuple[dict[str, float], ...]
+    attention: np.ndarray
     users: int
     counts: ListCounts
     notes: tuple[str, ...]
@@ -54,7 +59,7 @@ def audit_exposure(
     target: Target,
     settings: AuditSettings,
     *,
-    user_groups: Groups | None = None,
+    user_groups: Sequence[Groups] = (),
     attention: Attention | None = None,
     bought: Bought | None = None,
 ) -> ExposureAudit:
@@ -64,7 +69,7 @@ def audit_exposure(
 
     Args:
         lists: `user`, `item`, `rank`. users: (U,) distinct codes of the audited users.
-        user_groups: of all users; only users with a list are split and shown.
+        user_groups: groupings of all users; only users with a list are split and shown.
         bought: for popularity, merit and relevance; None: metrics that need them have no row.
 
     Raises:
@@ -78,12 +83,15 @@ def audit_exposure(
         )
     weights = position_weights(settings.k, attention)
     found = shown(placed.users, placed.items, weights, item_groups, target.shares)
-    part = user_groups and partition(user_groups, found.users, minimum=least, reference=settings.reference)
-    matrix, rows = _by_users(found, target, part, bought, settings)
+    parts = [
+        partition(groups, found.users, minimum=least, reference=settings.reference) for groups in user_groups
+    ]
+    matrices, rows = _by_users(found, target, parts, bought, settings)
     return ExposureAudit(
         rows=rows,
-        matrix=matrix,
-        joint=_joint(found, part),
+        matrices=matrices,
+        joint=tuple(_joint(found, part) for part in parts or [everybody(len(found.users))]),
+        attention=_attention(found),
         users=len(found.users),
         counts=placed.counts,
         notes=exposure_notes(
@@ -100,18 +108,17 @@ def audit_exposure(
 
 
 def _by_users(
-    lists: Shown, target: Target, part: Partition | None, bought: Bought | None, settings: AuditSettings
-) -> tuple[ExposureMatrix | None, list[AuditRow]]:
-    """The matrix, and all rows: over all users, then by user group."""
-    tests = lists.n_groups * (1 + (part.comparisons if part else 0)) + 2
+    lists: Shown, target: Target, parts: list[Partition], bought: Bought | None, settings: AuditSettings
+) -> tuple[tuple[ExposureMatrix | None, ...], list[AuditRow]]:
+    """The matrices, and all rows: over all users, then by user group."""
+    tests = lists.n_groups * (1 + sum(part.comparisons for part in parts)) + 2
     enough = min(int(np.ceil(2 * tests / settings.false_discovery_rate)), MAXIMUM_PERMUTATIONS)
     engine = Engine(settings, max(settings.draws, enough), f"{lists.item_groups.attribute} {target.name}")
     rows = everyone_rows(lists, target.name, bought, engine)
-    if part is None:
-        return None, rows
-    matrix = _matrix(lists, part, tests, engine)
-    rows += matrix_rows(lists, part, matrix, settings)
-    return matrix, rows + _lift_rows(lists, part, bought, engine)
+    matrices = tuple(_matrix(lists, part, tests, engine) for part in parts)
+    for part, matrix in zip(parts, matrices, strict=True):
+        rows += matrix_rows(lists, part, matrix, settings) + _lift_rows(lists, part, bought, engine)
+    return matrices, rows
 
 
 def _matrix(lists: Shown, part: Partition, tests: int, engine: Engine) -> ExposureMatrix | None:
@@ -138,15 +145,17 @@ def _lift_rows(lists: Shown, part: Partition, bought: Bought | None, engine: Eng
     return lift_rows(part, found, n, engine.settings)
 
 
-def _joint(lists: Shown, part: Partition | None) -> dict[str, float]:
+def _joint(lists: Shown, part: Partition) -> dict[str, float]:
     """Without user groups to show, all users are one."""
     strata = np.zeros(len(lists.users), int)
-    if part is not None and part.n_shown:
+    if part.n_shown:
         strata = np.where(part.strata < part.n_shown, part.strata, -1)
     amount = place_shares(lists.items, lists.weights)
     return joint_exposure(lists.items, amount, strata, lists.item_groups, lists.target)
 
 
-def list_problems(counts: ListCounts) -> dict[str, int]:
-    """What was left out of the lists, by name; nothing that did not happen."""
-    return {name: count for name, count in asdict(counts).items() if count}
+def _attention(lists: Shown) -> np.ndarray:
+    """Each list's attention counts as one."""
+    there = lists.items != NOTHING
+    amount = place_shares(lists.items, lists.weights)[there]
+    return np.bincount(lists.items[there], amount, minlength=lists.n_items) / len(lists.users)

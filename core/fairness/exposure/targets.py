@@ -1,14 +1,12 @@
 """What share of attention each item group should get: the yardstick of every exposure metric."""
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from core.errors import SettingsError
 from core.fairness.exposure.item_groups import ItemGroups
-
-TargetKind = Literal["catalogue", "purchases", "equal", "blend"]
+from core.schema.settings import TargetKind
 
 
 @dataclass(frozen=True)

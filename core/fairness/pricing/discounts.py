@@ -1,17 +1,17 @@
 """How often and how deep each group's purchases are discounted, by kind of discount."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 
 import numpy as np
 
 from core.errors import InputError
+from core.fairness.group_rows import total_rows
 from core.fairness.partition import Partition
 from core.fairness.pricing.overlap import cells
 from core.fairness.pricing.purchases import DISCOUNTS, HALF_CENT, Purchases
 from core.fairness.pricing.same_product import WithinStrata, within_strata
-from core.fairness.pricing.sides import Gaps
-from core.fairness.stats import Interval, p_values
-from core.fairness.totals import permuted_totals, total_intervals
+from core.fairness.pricing.sides import SECTION
+from core.fairness.rows import AuditRow
 from core.schema.settings import Statistics
 from core.schema.tables import LIST_PRICE, PAID_PRICE
 
@@ -42,78 +42,47 @@ def discount_outcomes(purchases: Purchases) -> dict[str, np.ndarray]:
     return outcomes
 
 
-def contributions(purchases: Purchases, outcome: np.ndarray) -> np.ndarray:
-    """(U, 2): each user's sum of the outcome, and lines."""
-    n_users = len(purchases.users)
-    sums = np.bincount(purchases.place, outcome, minlength=n_users)
-    return np.column_stack([sums, np.bincount(purchases.place, minlength=n_users)])
+def discount_contributions(purchases: Purchases) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Of each user the lines, and the sum of each outcome over them, (U, 1 + K); with the names of the outcomes."""
+    outcomes = discount_outcomes(purchases)
+    return line_sums(purchases, outcomes.values()), tuple(outcomes)
 
 
-def group_shares(
-    contributions: np.ndarray,
-    part: Partition,
-    *,
-    settings: Statistics,
-    permutations: int,
-    rng: np.random.Generator,
-) -> tuple[Interval, Gaps]:
-    """Ratios of the totals of users, first contribution over second: of shown groups and all, (S + 1,), and gaps, (C,).
+def line_sums(purchases: Purchases, outcomes: Iterable[np.ndarray]) -> np.ndarray:
+    """Lines of each user, and sums of outcomes of lines, (N,) each, over them: (U, 1 + K)."""
+    columns = (np.ones(len(purchases.lines)), *outcomes)
+    return np.stack(
+        [np.bincount(purchases.place, column, minlength=len(purchases.users)) for column in columns], axis=1
+    )
 
-    A gap is a group's ratio minus that of the reference, or of all others taken together. A ratio that rests on fewer
-    users than `minimum_group` (those with something below the line) is not told, nor are its gaps.
+
+def per_line(totals: np.ndarray) -> np.ndarray:
+    """Means over the lines of a group, (..., 1 + K) -> (..., K)."""
+    return totals[..., 1:] / np.where(totals[..., :1] > 0, totals[..., :1], np.nan)
+
+
+def discount_rows(
+    purchases: Purchases, part: Partition, settings: Statistics, *, tolerance: float
+) -> list[AuditRow]:
+    """Rate and depth of each kind of discount by group, over all its lines; users are what is drawn again.
 
     Args:
-        contributions: (U, 2), the second not negative.
+        purchases: with what was free. part: of their users. tolerance: as a share of the metric over all users.
     """
-    groups, n_groups = part.compared, part.n_strata
-    options = {"n_groups": n_groups, "rng": rng}
-    resting = np.bincount(part.strata[contributions[:, 1] > 0], minlength=n_groups)
-    statistic = _ratios_and_gaps(part, groups, resting >= settings.minimum_group)
-    found = total_intervals(
-        contributions, part.strata, statistic, draws=settings.draws, confidence=settings.confidence, **options
+    sums, metrics = discount_contributions(purchases)
+    overall = per_line(sums.sum(axis=0))
+    return total_rows(
+        sums,
+        per_line,
+        metrics,
+        part,
+        settings,
+        section=SECTION,
+        tolerances={
+            name: tolerance * value for name, value in zip(metrics, overall, strict=True) if value > 0
+        },
+        bounds=dict.fromkeys(metrics, (0.0, 1.0)),
     )
-    shown = part.n_shown
-    means, gaps = (
-        Interval(*(getattr(found, name)[place] for name in ("value", "low", "high", "error")))
-        for place in (slice(shown + 1), slice(shown + 1, None))
-    )
-    if not len(groups):
-        return means, Gaps(gaps, *[np.array([])] * 3)
-    null = permuted_totals(contributions, part.strata, permutations=permutations, **options)
-    null_gaps = statistic(null)[:, shown + 1 :]  # (B, C)
-    known = np.isfinite(null_gaps).all(axis=0) & np.isfinite(gaps.value)
-    null_gaps, value = np.where(known, null_gaps, 0.0), np.where(known, gaps.value, 0.0)
-    p_value = p_values(value[:, None], null_gaps[:, :, None])[:, 0]
-    tails = (1 - settings.confidence) / 2, (1 + settings.confidence) / 2
-    low, high = np.quantile(null_gaps, tails, axis=0)
-    return means, Gaps(gaps, *(np.where(known, one, np.nan) for one in (p_value, low, high)))
-
-
-def _ratios_and_gaps(
-    part: Partition, groups: np.ndarray, told: np.ndarray
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Totals (..., G, 2) -> ratios of the shown groups, of all, and gaps (..., S + 1 + C).
-
-    Args:
-        told: (G,) whether a group's ratio may be told.
-    """
-    shown, reference = part.n_shown, part.reference
-    told_gaps = told[groups] & (reference is None or told[reference])
-
-    def statistic(totals: np.ndarray) -> np.ndarray:
-        whole = totals.sum(axis=-2, keepdims=True)  # (..., 1, 2)
-        own = totals[..., groups, :]
-        other = whole - own if reference is None else totals[..., [reference], :]
-        gaps = np.where(told_gaps, _ratio(own) - _ratio(other), np.nan)
-        means = np.where(told[:shown], _ratio(totals[..., :shown, :]), np.nan)
-        return np.concatenate([means, _ratio(whole), gaps], axis=-1)
-
-    return statistic
-
-
-def _ratio(totals: np.ndarray) -> np.ndarray:
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(totals[..., 1] > 0, totals[..., 0] / totals[..., 1], np.nan)
 
 
 def within_strata_gap(

@@ -5,27 +5,26 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from core.fairness.group_rows import total_rows
 from core.fairness.partition import Partition
-from core.fairness.pricing.discounts import group_shares
 from core.fairness.pricing.overlap import cells
-from core.fairness.pricing.purchases import Purchases
+from core.fairness.pricing.purchases import DAY, Purchases
 from core.fairness.pricing.same_product import WithinStrata, within_strata
-from core.fairness.pricing.sides import Gaps
-from core.fairness.stats import Interval
+from core.fairness.pricing.sides import SECTION
+from core.fairness.rows import AuditRow
 from core.schema.settings import Statistics
 from core.schema.tables import (
     COUPON_DISCOUNT,
     COUPON_MATCH,
-    PAID_PRICE,
     QUANTITY,
     REDEEMED_AT,
     REDEMPTIONS,
-    START,
-    TIMESTAMP,
     USER,
 )
 
 SPENDING_BANDS = 10
+OFFERED, OFFERS, REDEEMED, REDEEMERS, SAVED = "offered", "offers", "redeemed", "redeemers", "saved"
+SHARES = (OFFERED, REDEEMED, REDEEMERS)
 
 
 @dataclass(frozen=True)
@@ -57,14 +56,14 @@ def funnel(offers: pd.DataFrame, purchases: Purchases) -> Funnel:
     n_offers = np.bincount(place, minlength=len(users)).astype(float)
     offered = (n_offers > 0).astype(float)
     everyone = np.ones(len(users))
-    stages = {"offered": (offered, everyone), "offers": (n_offers, everyone)}
+    stages = {OFFERED: (offered, everyone), OFFERS: (n_offers, everyone)}
     if redeemed is not None:
         taken = np.bincount(place, redeemed[known], minlength=len(users))
-        stages |= {"redeemed": (taken, n_offers), "redeemers": ((taken > 0).astype(float), offered)}
+        stages |= {REDEEMED: (taken, n_offers), REDEEMERS: ((taken > 0).astype(float), offered)}
     saved = [purchases.lines[name] for name in (COUPON_DISCOUNT, COUPON_MATCH) if name in purchases.lines]
     if saved:
         money = (sum(each.fillna(0.0) for each in saved) * purchases.lines[QUANTITY]).to_numpy()
-        stages["saved"] = (
+        stages[SAVED] = (
             np.bincount(purchases.place, money, minlength=len(users)) * offered,
             offered,
         )
@@ -78,29 +77,48 @@ def _redeemed(offers: pd.DataFrame) -> np.ndarray | None:
     return offers[REDEEMED_AT].notna().to_numpy(float) if REDEEMED_AT in offers else None
 
 
-def funnel_by_group(
-    found: Funnel, part: Partition, *, settings: Statistics, permutations: int, rng: np.random.Generator
-) -> dict[str, tuple[Interval, Gaps]]:
-    """Ratios of each stage by shown group and all, (S + 1,), and gaps, (C,)."""
-    return {
-        name: group_shares(totals, part, settings=settings, permutations=permutations, rng=rng)
-        for name, totals in found.stages.items()
-    }
-
-
-def spending_before(events: pd.DataFrame, offers: pd.DataFrame, users: np.ndarray) -> np.ndarray:
-    """(U,) what each user spent before the first campaign began: offers change what is spent after them.
-
-    Where nothing was bought before it, all spending counts.
+def funnel_rows(found: Funnel, part: Partition, settings: Statistics, *, tolerance: float) -> list[AuditRow]:
+    """Each stage by group, as a ratio of totals over the users who have anything below its line.
 
     Args:
-        events: with prices. users: codes of the audited users, ascending.
+        tolerance: as a share of the stage over all users.
     """
-    before = events[(events[TIMESTAMP] < offers[START].min()).to_numpy()]
-    counted = events if before.empty else before
-    money = np.nan_to_num((counted[PAID_PRICE] * counted.get(QUANTITY, 1.0)).to_numpy(float))
-    place = pd.Index(users).get_indexer(counted[USER])
-    return np.bincount(place[place >= 0], money[place >= 0], minlength=len(users))
+    rows: list[AuditRow] = []
+    for name, totals in found.stages.items():
+        there = np.where(totals[:, 1:] > 0, totals, np.nan)
+        of_all = np.nansum(there, axis=0)
+        level = of_all[0] / of_all[1] if of_all[1] > 0 else 0.0
+        rows += total_rows(
+            there,
+            share_of_totals,
+            [name],
+            part,
+            settings,
+            section=SECTION,
+            tolerances={name: tolerance * level} if level > 0 else {},
+            bounds={name: (0.0, 1.0 if name in SHARES else np.inf)},
+        )
+    return rows
+
+
+def share_of_totals(totals: np.ndarray) -> np.ndarray:
+    """(..., 2) -> (..., 1): the first over the second."""
+    return totals[..., :1] / np.where(totals[..., 1:] > 0, totals[..., 1:], np.nan)
+
+
+def spending_before(purchases: Purchases, begins: int) -> np.ndarray:
+    """(U,) what each user spent before a day, such as that of the first campaign: offers change what is spent after them.
+
+    Where nothing was bought before it, or the data know no days, all spending counts.
+
+    Args:
+        begins: day, counted from 1970.
+    """
+    money = purchases.revenue
+    if DAY in purchases.lines:
+        before = purchases.lines[DAY].to_numpy() < begins
+        money = np.where(before, money, 0.0) if before.any() else money
+    return np.bincount(purchases.place, money, minlength=len(purchases.users))
 
 
 def spending_bands(spending: np.ndarray) -> np.ndarray:
@@ -128,5 +146,5 @@ def offered_given_spending(
         spending: (U,), of `spending_before`. part: of the users of the funnel.
     """
     band = spending_bands(spending)
-    table = cells(found.stages["offered"][:, 0], np.arange(len(band)), band, spending, n_users=len(band))
+    table = cells(found.stages[OFFERED][:, 0], np.arange(len(band)), band, spending, n_users=len(band))
     return within_strata(table, part, settings=settings, permutations=permutations, rng=rng, strata=band)

@@ -1,6 +1,7 @@
 """The ladder: how much of a price gap is left the more is held equal."""
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,8 @@ from core.errors import InputError
 from core.fairness.comparison import reference_weights
 from core.fairness.partition import Partition
 from core.fairness.pricing.purchases import Purchases
-from core.fairness.pricing.sides import Gaps
+from core.fairness.pricing.sides import Gaps, stacked, unknown_gap
+from core.fairness.pricing.within import Effects, effects_within
 from core.fairness.stats import Interval
 from core.schema.settings import Statistics
 from core.schema.tables import PAID_PRICE, QUANTITY
@@ -20,6 +22,7 @@ RAW, CONDITIONAL = "price_gap_raw", "price_gap_conditional"
 RUNGS = {"product": "price_gap_product", "product_time": "price_gap_product_time"} | {
     "product_time_store": "price_gap_product_time_store"
 }
+TOLD = 1e-9  # a projection smaller than this is none
 OUTCOME, USERS, STRATUM, LOG_QUANTITY, GROUP = "log_price", "buyer", "stratum", "log_quantity", "group_"
 
 
@@ -48,123 +51,132 @@ def ladder(purchases: Purchases, part: Partition, *, settings: Statistics) -> li
 
     `price_gap_raw` has one stratum for all; the next rungs have a stratum per product, per product and week, and per
     product, week and store (the data's channel: they know one column for both); `price_gap_conditional` is the last of
-    these with the quantity. Where there is no reference, a group is compared with the mean of all others' beta, by their
-    lines. Standard errors are clustered by user (CR1 with the degrees of freedom of the strata; pyfixest); intervals and
-    p-values by Student's t with one degree of freedom less than the smaller side has users, as few clusters on one side
-    make the errors too small (MacKinnon & Webb, Journal of Applied Econometrics 32, 2017). They count lines of one user
-    as alike, not users who share a small stratum: for groups of a dozen users, 8 % of intervals of 95 % were off where there
-    was no gap, and `same_product_gap` (6.5 %, its p-values 2.5 %) is the safer of the two.
+    these with the quantity, fitted by pyfixest. Where there is no reference, a group is compared with the mean of all
+    others' beta, by their lines. Standard errors are clustered by user (CR1 with the degrees of freedom of the strata);
+    intervals and p-values by Student's t with one degree of freedom less than the smaller side has users, as few clusters
+    on one side make the errors too small (MacKinnon & Webb, Journal of Applied Econometrics 32, 2017). They count lines of
+    one user as alike, not users who share a small stratum: for groups of a dozen users, 8 % of intervals of 95 % were off
+    where there was no gap, and `same_product_gap` (6.5 %, its p-values 2.5 %) is the safer of the two.
     Rungs keep different lines: each says how many.
 
     Raises:
         InputError: nothing to compare, or a price of zero (`priced_lines` without `free`).
     """
-    data = _data(purchases, part)
-    rungs = [_rung(RAW, data, part, settings, absorb=False)]
+    lines = _lines(purchases, part)
+    rungs = [_rung(RAW, lines, np.zeros(len(lines.log_price), np.int64), part, settings)]
     for name in purchases.strata:
-        data[STRATUM] = purchases.stratum(name)
-        rungs.append(_rung(RUNGS[name], data, part, settings))
-    return [*rungs, _conditional(data, part, settings)]
+        rungs.append(_rung(RUNGS[name], lines, purchases.stratum(name), part, settings))
+    return [*rungs, _conditional(lines, purchases, part, settings)]
 
 
 def conditional_gap(purchases: Purchases, part: Partition, *, settings: Statistics) -> Rung:
     """The last rung alone."""
-    data = _data(purchases, part)
-    data[STRATUM] = purchases.stratum(purchases.finest)
-    return _conditional(data, part, settings)
+    return _conditional(_lines(purchases, part), purchases, part, settings)
 
 
-def _conditional(data: pd.DataFrame, part: Partition, settings: Statistics) -> Rung:
-    """With the strata that `data` hold, and the quantity if it varies."""
-    controls = (LOG_QUANTITY,) if np.ptp(data[LOG_QUANTITY]) > 0 else ()
-    return _rung(CONDITIONAL, data, part, settings, controls=controls)
+@dataclass(frozen=True)
+class _Lines:
+    """What fits need of each line, (N,)."""
+
+    log_price: np.ndarray
+    log_quantity: np.ndarray
+    user: np.ndarray
+
+    def of(self, kept: np.ndarray) -> "_Lines":
+        return _Lines(self.log_price[kept], self.log_quantity[kept], self.user[kept])
 
 
-def _data(purchases: Purchases, part: Partition) -> pd.DataFrame:
-    """What the fits need of each line: outcome, user, dummies of all groups but the largest, logarithm of the quantity."""
-    if (purchases.lines[PAID_PRICE] <= 0).any():
-        raise InputError("A price of nothing has no logarithm: leave out what was had for free.")
-    group = part.strata[purchases.place]
-    lines = np.bincount(group, minlength=part.n_strata)
-    base = int(lines.argmax()) if part.reference is None else part.reference
-    dummies = {f"{GROUP}{g}": (group == g).astype(float) for g in range(part.n_strata) if g != base}
-    if not dummies:
-        raise InputError("There is only one group, so there is nothing to compare.")
+def _lines(purchases: Purchases, part: Partition) -> _Lines:
     paid, quantity = (purchases.lines[name].to_numpy() for name in (PAID_PRICE, QUANTITY))
-    return pd.DataFrame(
-        {OUTCOME: np.log(paid), LOG_QUANTITY: np.log(quantity), USERS: purchases.place, **dummies}
-    )
+    if (paid <= 0).any():
+        raise InputError("A price of nothing has no logarithm: leave out what was had for free.")
+    if part.n_strata < 2:
+        raise InputError("There is only one group, so there is nothing to compare.")
+    return _Lines(np.log(paid), np.log(quantity), purchases.place)
+
+
+def _conditional(lines: _Lines, purchases: Purchases, part: Partition, settings: Statistics) -> Rung:
+    """With the finest strata that the data know, and the quantity if it varies."""
+    varies = np.ptp(lines.log_quantity) > 0
+    fit = _with_quantity if varies else _within
+    return _rung(CONDITIONAL, lines, purchases.stratum(purchases.finest), part, settings, fit=fit)
+
+
+def _within(lines: _Lines, stratum: np.ndarray, part: Partition) -> Effects:
+    return effects_within(lines.log_price, lines.user, stratum, part.strata, n_groups=part.n_strata)
 
 
 def _rung(
     name: str,
-    data: pd.DataFrame,
+    lines: _Lines,
+    stratum: np.ndarray,
     part: Partition,
     settings: Statistics,
     *,
-    absorb: bool = True,
-    controls: tuple[str, ...] = (),
+    fit: Callable[[_Lines, np.ndarray, Partition], Effects] = _within,
 ) -> Rung:
-    kept = np.ones(len(data), bool)
-    if absorb:
-        code = data[STRATUM].to_numpy()
-        kept = (np.bincount(code) > 1)[code]
-    buyers = np.unique(data[USERS].to_numpy()[kept])
-    users = np.bincount(part.strata[buyers], minlength=part.n_strata)
-    group_users = users[part.compared]
-    others = len(buyers) - group_users if part.reference is None else users[part.reference]
-    if group_users.size == 0 or len(buyers) < 3:
-        beta, covariance = np.full(part.n_strata, np.nan), np.full((part.n_strata,) * 2, np.nan)
+    kept = (np.bincount(stratum) > 1)[stratum]  # a line alone in its stratum is fitted exactly
+    left, code = lines.of(kept), pd.factorize(stratum[kept])[0]
+    users = np.bincount(part.strata[np.unique(left.user)], minlength=part.n_strata)
+    own = users[part.compared]
+    others = users.sum() - own if part.reference is None else users[part.reference]
+    by_group = np.bincount(part.strata[left.user], minlength=part.n_strata)
+    told = part.compared.size and users.sum() > 2
+    if told:
+        found = fit(left, code, part)
+        gaps = _gaps(found, _contrasts(part, by_group, found), np.minimum(own, others) - 1, settings)
     else:
-        beta, covariance = _fit(data[kept], part.n_strata, absorb, controls)
-    lines = np.bincount(part.strata[data[USERS].to_numpy()[kept]], minlength=part.n_strata)
-    contrasts = _contrasts(part, np.where(np.isnan(beta), 0, lines))
-    return Rung(
-        name,
-        _gaps(beta, covariance, contrasts, np.minimum(group_users, others) - 1, settings),
-        len(buyers),
-        int(kept.sum()),
-        group_users,
-    )
+        gaps = stacked([unknown_gap()] * len(part.compared))
+    return Rung(name, gaps, int(users.sum()), int(kept.sum()), own)
 
 
-def _fit(
-    data: pd.DataFrame, n_groups: int, absorb: bool, controls: tuple[str, ...]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Effect of each group, (G,), 0 for the one left out and NaN where it cannot be told, and their covariance, (G, G)."""
+def _with_quantity(lines: _Lines, stratum: np.ndarray, part: Partition) -> Effects:
+    """With the logarithm of the quantity beside the groups, by pyfixest."""
     from pyfixest import feols  # slow to load, and only audits of prices need it
 
-    dummies = [name for name in data if name.startswith(GROUP)]
-    columns = [OUTCOME, USERS, *dummies, *controls, *([STRATUM] if absorb else [])]
-    formula = f"{OUTCOME} ~ {' + '.join([*dummies, *controls])}" + (f" | {STRATUM}" if absorb else "")
+    group = part.strata[lines.user]
+    base = int(np.bincount(group).argmax()) if part.reference is None else part.reference
+    dummies = {f"{GROUP}{g}": (group == g).astype(float) for g in range(part.n_strata) if g != base}
+    columns = {
+        OUTCOME: lines.log_price,
+        LOG_QUANTITY: lines.log_quantity,
+        USERS: lines.user,
+        STRATUM: stratum,
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # on groups that cannot be told apart, and of pandas on pyfixest
-        options = {"copy_data": False, "store_data": False, "lean": True}
-        found = feols(formula, data[columns], vcov={"CRV1": USERS}, **options)
-    names = list(found.coef().index)
-    left_out = {int(name.removeprefix(GROUP)) for name in dummies}
-    beta, covariance = np.full(n_groups, np.nan), np.zeros((n_groups, n_groups))
-    beta[[group for group in range(n_groups) if group not in left_out]] = 0.0
-    groups = [int(name.removeprefix(GROUP)) for name in names if name.startswith(GROUP)]
-    places = [place for place, name in enumerate(names) if name.startswith(GROUP)]
-    beta[groups] = found.coef().to_numpy()[places]
-    covariance[np.ix_(groups, groups)] = found._vcov[np.ix_(places, places)]
-    return beta, covariance
+        found = feols(
+            f"{OUTCOME} ~ {' + '.join([*dummies, LOG_QUANTITY])} | {STRATUM}",
+            pd.DataFrame(columns | dummies),
+            vcov={"CRV1": USERS},
+            copy_data=False,
+            store_data=False,
+            lean=True,
+        )
+    places = {name: place for place, name in enumerate(found.coef().index) if name.startswith(GROUP)}
+    groups, kept = [int(name.removeprefix(GROUP)) for name in places], list(places.values())
+    beta, covariance = np.zeros(part.n_strata), np.zeros((part.n_strata, part.n_strata))
+    beta[groups] = found.coef().to_numpy()[kept]
+    covariance[np.ix_(groups, groups)] = found._vcov[np.ix_(kept, kept)]
+    known = np.isin(np.arange(part.n_strata), [base, *groups]).astype(float)
+    return Effects(beta, covariance, np.diag(known) - np.outer(known, known) / known.sum())
 
 
-def _contrasts(part: Partition, lines: np.ndarray) -> np.ndarray:
-    """(C, G) each compared group minus the reference, or minus all others by their lines."""
+def _contrasts(part: Partition, lines: np.ndarray, found: Effects) -> np.ndarray:
+    """(C, G) each compared group minus the reference, or minus all others that it shares strata with, by their lines."""
     groups = part.compared
-    return np.eye(part.n_strata)[groups] - reference_weights(lines, groups, part.reference)
+    weights = [np.where(np.abs(found.told[group]) > TOLD, lines, 0) for group in groups]
+    against = [
+        reference_weights(weight, groups[[place]], part.reference)[0] for place, weight in enumerate(weights)
+    ]
+    return np.eye(part.n_strata)[groups] - np.stack(against)
 
 
-def _gaps(
-    beta: np.ndarray, covariance: np.ndarray, contrasts: np.ndarray, degrees: np.ndarray, settings: Statistics
-) -> Gaps:
-    known = np.isfinite(beta) | (contrasts == 0)
-    off = contrasts @ np.nan_to_num(beta)
-    error = np.sqrt(np.einsum("cg,gh,ch->c", contrasts, np.nan_to_num(covariance), contrasts))
-    bad = ~known.all(axis=1) | ~(error > 0) | (degrees < 1)
+def _gaps(found: Effects, contrasts: np.ndarray, degrees: np.ndarray, settings: Statistics) -> Gaps:
+    off = contrasts @ found.beta
+    error = np.sqrt(np.einsum("cg,gh,ch->c", contrasts, found.covariance, contrasts))
+    told = np.isclose(contrasts @ found.told, contrasts, atol=1e-6).all(axis=1)
+    bad = ~told | ~(error > 0) | (degrees < 1)
     off, error = np.where(bad, np.nan, off), np.where(bad, np.nan, error)
     reach = stats.t.ppf((1 + settings.confidence) / 2, np.maximum(degrees, 1)) * error
     value, low, high = (np.expm1(x) for x in (off, off - reach, off + reach))

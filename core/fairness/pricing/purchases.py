@@ -1,6 +1,6 @@
 """Purchase lines that have a unit price, with the strata in which like is compared with like."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -20,6 +20,7 @@ from core.schema.tables import (
     LOYALTY_DISCOUNT,
     PAID_PRICE,
     QUANTITY,
+    SPLIT,
     TIMESTAMP,
     USER,
     WEEK,
@@ -30,7 +31,8 @@ VARIES = 0.01  # a shelf price that differs by more than this share between two 
 WEIGHED = 0.1  # of repeated purchases with another price, above which a product is sold by weight
 PRIOR_LINES = 4  # what is known of the category counts as much as this many lines of the product
 HALF_CENT = 0.005  # less is no discount, only a division
-_FIRST_MONDAY = np.datetime64("1970-01-05", "D")
+DAY = "day"
+FIRST_MONDAY = 4  # 5 January 1970, in days
 
 # What is held equal, from coarse to fine; a name is used where all its columns are there.
 STRATA = {
@@ -46,8 +48,8 @@ class Purchases:
 
     Attributes:
         lines: `user` (code), `item`, `quantity`, `list_price`, `paid_price` (per unit; the list price is NaN where the
-            data have none), discounts per unit where the data have them, `week` (number of the local calendar
-            week), `channel` and `category` (codes), where the data have them.
+            data have none), discounts per unit where the data have them, `day` and `week` (numbers of the local
+            calendar's), `split`, `channel` and `category` (codes, -1 where missing), where the data have them.
         users: (U,) codes of the users with a line, ascending: who is audited.
         read: purchase lines looked at. dropped: how many of them went, by reason.
     """
@@ -137,7 +139,10 @@ def _lines(bought: pd.DataFrame, items: pd.DataFrame | None, zone: str | None) -
         **discounts,
     }
     if zone is not None:
-        columns[WEEK] = _weeks(bought[TIMESTAMP], zone)
+        columns[DAY] = _days(bought[TIMESTAMP], zone)
+        columns[WEEK] = (columns[DAY] - FIRST_MONDAY) // 7
+    if SPLIT in bought:
+        columns[SPLIT] = bought[SPLIT]
     if CHANNEL in bought:
         columns[CHANNEL] = bought[CHANNEL].cat.codes.astype(np.int64)
     if items is not None and CATEGORY in items:
@@ -145,10 +150,9 @@ def _lines(bought: pd.DataFrame, items: pd.DataFrame | None, zone: str | None) -
     return pd.DataFrame(columns)
 
 
-def _weeks(times: pd.Series, zone: str) -> np.ndarray:
-    """Number of the local calendar week, Monday to Sunday, of each UTC time."""
-    days = local_dates(times, zone).to_numpy("datetime64[D]")
-    return (days - _FIRST_MONDAY).astype(np.int64) // 7
+def _days(times: pd.Series, zone: str) -> np.ndarray:
+    """Local calendar day of each UTC time, counted from 1970."""
+    return local_dates(times, zone).to_numpy("datetime64[D]").astype(np.int64)
 
 
 def _unpriced(lines: pd.DataFrame, maximum_quantity: float, free: bool) -> tuple[dict[str, int], np.ndarray]:
@@ -179,11 +183,24 @@ def without_weighed(purchases: Purchases) -> Purchases:
     audit is to find, drop nothing.
     """
     weighed = sold_by_weight(purchases)
-    lines = purchases.lines[~weighed].reset_index(drop=True)
-    if lines.empty:
+    if weighed.all():
         raise InputError("Every product seems to be sold by weight: no unit price can be compared.")
     dropped = purchases.dropped | {"sold by weight": int(weighed.sum())}
-    return Purchases(lines, np.unique(lines[USER]), purchases.read, dropped)
+    return replace(only(purchases, ~weighed), dropped=dropped)
+
+
+def only(purchases: Purchases, kept: np.ndarray) -> Purchases:
+    """Some of the lines, bool (N,), with their users; what was dropped before is told as it was.
+
+    Raises:
+        InputError: none is left.
+    """
+    if not kept.any():
+        raise InputError("No purchase is left in this part of the shop.")
+    if kept.all():
+        return purchases
+    lines = purchases.lines[kept].reset_index(drop=True)
+    return replace(purchases, lines=lines, users=np.unique(lines[USER]))
 
 
 def sold_by_weight(purchases: Purchases) -> np.ndarray:

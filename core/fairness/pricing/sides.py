@@ -54,12 +54,12 @@ def unknown_gap() -> Gaps:
 
 
 def gap_rows(
-    part: Partition, metric: str, gaps: Gaps, *, tolerance: float, settings: Statistics
+    part: Partition, metric: str, gaps: Gaps, *, tolerance: float | None, settings: Statistics
 ) -> list[AuditRow]:
     """A row per compared group whose gap can be told, without verdict, and one per hidden group, without number.
 
     Args:
-        gaps: (C,), in the order of `part.compared`. tolerance: in the metric's own unit.
+        gaps: (C,), in the order of `part.compared`. tolerance: in the metric's own unit; None: not judged.
     """
     order = {int(group): number for number, group in enumerate(part.compared)}
     rows = []

@@ -117,9 +117,3 @@ def deals(purchases: Purchases, n_items: int) -> tuple[np.ndarray, np.ndarray]:
         _means(outcomes[name], item, n_items) for name in ("any_discount_rate", "any_discount_depth")
     )
     return np.where(np.isfinite(rate), (rate >= DEAL_SHARE).astype(float), np.nan), depth
-
-
-def known_values(values: pd.Series) -> np.ndarray:
-    """(U, 2) for `group_shares`: its ratio of totals is the mean of the users of whom the value is known."""
-    known = values.notna().to_numpy()
-    return np.column_stack([values.fillna(0.0).to_numpy(), known.astype(float)])

@@ -8,7 +8,7 @@ import pytest
 
 from core.errors import InputError
 from core.fairness.exposure.attention import exposure_shares, position_weights
-from core.fairness.exposure.audit import audit_exposure, list_problems
+from core.fairness.exposure.audit import audit_exposure
 from core.fairness.exposure.measures import Bought
 from core.fairness.exposure.notes import disagreement
 from core.fairness.exposure.targets import Target
@@ -135,7 +135,7 @@ def test_everyone_with_the_same_list_is_told_with_the_doubt_of_their_number():
 
 def test_who_sees_what_is_told_of_shown_groups_alone():
     lists = on_target(100)
-    found = rows_of(audited(lists, 100, user_groups=in_groups(60, 30, 3, 7)))
+    found = rows_of(audited(lists, 100, user_groups=[in_groups(60, 30, 3, 7)]))
     cells = found.loc["age × brand"]
     hidden = cells[cells["suppressed"]]
     names = {name.split(" × ")[0] for name in hidden.index.get_level_values("group")}
@@ -152,14 +152,14 @@ def test_who_sees_what_is_told_of_shown_groups_alone():
 def test_a_group_is_hidden_if_too_few_of_it_have_a_list():
     lists = on_target(100)
     lists = lists[(lists["user"] < 60) | (lists["user"] >= 95) | (lists["user"] < 90) & (lists["user"] >= 65)]
-    found = audited(lists, 100, user_groups=in_groups(60, 30, 10))
+    found = audited(lists, 100, user_groups=[in_groups(60, 30, 10)])
     assert found.users == 60 + 25 + 5
     cells = rows_of(found).loc["age × brand"]
     assert cells["suppressed"].any()
     assert all(
         "c" in name or "b" in name for name in cells[cells["suppressed"]].index.get_level_values("group")
     )
-    assert found.matrix.user_groups == ("a",)
+    assert found.matrices[0].user_groups == ("a",)
     assert any("10 users have no list" in note for note in found.notes)
 
 
@@ -168,7 +168,7 @@ def test_purchases_add_merit_relevance_and_popularity():
     lists = on_target(n)
     before = pd.DataFrame({"user": rng.integers(0, n, 900), "item": (120 * rng.random(900) ** 2).astype(int)})
     after = lists[lists["rank"] <= 2][["user", "item"]]
-    found = rows_of(audited(lists, n, bought=Bought(before, after), user_groups=in_groups(70, 50)))
+    found = rows_of(audited(lists, n, bought=Bought(before, after), user_groups=[in_groups(70, 50)]))
     metrics = {name.partition("@")[0] for name in found.loc["brand"].index.get_level_values("metric")}
     assert {"arp", "aplt", "aclt", "dtr", "dir", "reo", "rsp", "iaa", "ee_l_items_user"} <= metrics
     popularity = np.bincount(before["item"], minlength=120)
@@ -186,7 +186,9 @@ def test_rows_are_plain_and_within_bounds():
     bought = Bought(
         lists[["user", "item"]].sample(80, random_state=1), lists[["user", "item"]].sample(60, random_state=2)
     )
-    found = audited(lists, 50, target=np.array([0.6, 0.4, 0.0]), bought=bought, user_groups=in_groups(25, 25))
+    found = audited(
+        lists, 50, target=np.array([0.6, 0.4, 0.0]), bought=bought, user_groups=[in_groups(25, 25)]
+    )
     table = tidy(judged(found.rows, settings()))
     assert not np.isinf(table.select_dtypes("number").to_numpy(dtype=float, na_value=np.nan)).any()
     told = table.dropna(subset=["low"])
@@ -218,7 +220,11 @@ def test_too_few_lists_and_bad_rows_are_said():
         audited(lists[lists["user"] < 9], 30)
     worse = pd.concat([lists, pd.DataFrame({"user": [0, 1], "item": [999, 3], "rank": [1.0, -1.0]})])
     found = audited(worse, 31)
-    assert list_problems(found.counts) == {"bad_ranks": 1, "outside_catalogue": 1, "users_without_list": 1}
+    assert (found.counts.bad_ranks, found.counts.outside_catalogue, found.counts.users_without_list) == (
+        1,
+        1,
+        1,
+    )
     assert any("not in the catalogue" in note for note in found.notes)
 
 

@@ -8,22 +8,21 @@ from hypothesis import strategies as st
 
 from core.errors import InputError
 from core.fairness.partition import Partition
-from core.fairness.pricing.discounts import contributions, discount_outcomes, group_shares, within_strata_gap
-from core.fairness.pricing.sides import MEAN, gap_rows, mean_rows
+from core.fairness.pricing.discounts import discount_outcomes, discount_rows, within_strata_gap
 from core.fairness.suppression import HIDDEN, SHOWN
 from core.schema.settings import Statistics
 from tests.core.fairness.pricing.pricing_shops import QUICK, priced, shop, two_groups
 
 
-def shares_of(table, part, *, seed=0, statistics=QUICK):
-    rng = np.random.default_rng(seed)
-    return group_shares(table, part, settings=statistics, permutations=300, rng=rng)
-
-
-def outcome_shares(events, group, name, *, reference=0, seed=0):
+def rows_of_discount(events, group, *, reference=0, statistics=QUICK, tolerance=0.1):
     purchases = priced(events, free=True)
-    table = contributions(purchases, discount_outcomes(purchases)[name])
-    return shares_of(table, two_groups(group, reference=reference), seed=seed)
+    return discount_rows(purchases, two_groups(group, reference=reference), statistics, tolerance=tolerance)
+
+
+def told(rows, metric, statistic="mean"):
+    """Rows of one metric by group."""
+    suffix = {"mean": "", "gap": "_gap"}[statistic]
+    return {row.group: row for row in rows if row.metric == metric + suffix and row.statistic == statistic}
 
 
 def test_outcomes_by_hand():
@@ -45,58 +44,68 @@ def test_outcomes_by_hand():
 
 
 def test_shares_by_hand():
-    part = two_groups(np.repeat([0, 1], [12, 10]))
-    table = np.vstack([np.tile([1.0, 4.0], (12, 1)), np.tile([1.0, 2.0], (10, 1))])
-    means, gaps = shares_of(table, part)
-    assert means.value.tolist() == pytest.approx([0.25, 0.5, (12 + 10) / (48 + 20)])
-    assert gaps.interval.value.tolist() == pytest.approx([0.25])
-    assert gaps.p_value[0] == pytest.approx(1 / 301, abs=0.01)
+    group = np.repeat([0, 1], [12, 10])
+    events = pd.DataFrame({"user": np.repeat(np.arange(22), 4), "item": 0, "list_price": 2.0})
+    events["loyalty_discount"] = np.where(np.arange(88) % 4 == 0, 1.0, 0.0)  # every first of four lines
+    events.loc[events["user"].isin(range(12, 22)) & (np.arange(88) % 4 == 1), "loyalty_discount"] = 0.5
+    purchases = priced(events, zone=None, free=True)
+    rows = discount_rows(purchases, two_groups(group), QUICK, tolerance=0.1)
+    rate, depth = (told(rows, f"loyalty_discount_{one}") for one in ("rate", "depth"))
+    assert [rate[name].value for name in "ab"] == pytest.approx([0.25, 0.5])
+    assert rate["all"].value == pytest.approx((12 + 20) / 88)
+    assert [depth[name].value for name in "ab"] == pytest.approx([0.125, 0.1875])
+    gap = told(rows, "loyalty_discount_rate", "gap")["b"]
+    assert gap.value == pytest.approx(0.25)
+    assert gap.tolerance == pytest.approx(0.1 * 32 / 88)
+    assert gap.p_value == pytest.approx(1 / 301, abs=0.01)
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000))
-def test_shares_are_shares_and_equal_users_have_no_gap(seed):
+def test_shares_are_shares_and_gaps_mirror(seed):
     events, _, group = shop(seed, users=90)  # so that no group is too small to tell of
-    means, gaps = outcome_shares(events, group, "any_discount_rate", reference=None, seed=seed)
-    assert ((means.value >= 0) & (means.value <= 1)).all()
-    assert gaps.interval.value[0] == pytest.approx(-gaps.interval.value[1])
-    same = shares_of(np.tile([1.0, 3.0], (90, 1)), two_groups(group, reference=None), seed=seed)[1]
-    assert np.abs(same.interval.value).max() < 1e-12
-    assert (same.p_value == 1).all()
+    rows = rows_of_discount(events, group, reference=None)
+    assert all(0 <= row.value <= 1 for row in rows if row.statistic == "mean")
+    gaps = told(rows, "any_discount_rate", "gap")
+    assert gaps["a"].value == pytest.approx(-gaps["b"].value)
 
 
-def test_what_rests_on_too_few_users_is_not_told():
-    group = np.repeat([0, 1], [30, 30])
-    table = np.column_stack([np.ones(60), np.ones(60)])
-    table[33:] = 0  # three users of b have anything below the line
-    means, gaps = shares_of(table, two_groups(group, reference=None))
-    assert np.isfinite(means.value).tolist() == [True, False, True]
-    assert np.isfinite(gaps.interval.value).tolist() == [True, False]
+def test_equal_users_have_no_gap():
+    events = pd.DataFrame({"user": np.repeat(np.arange(40), 2), "item": 0, "list_price": 2.0})
+    events["loyalty_discount"] = np.tile([0.0, 1.0], 40)
+    purchases = priced(events, zone=None, free=True)
+    part = two_groups(np.repeat([0, 1], 20), reference=None)
+    for row in discount_rows(purchases, part, QUICK, tolerance=0.1):
+        if row.statistic == "gap":
+            assert (row.value, row.p_value) == (0, 1)
 
 
 def test_rows_tell_nothing_of_hidden_groups():
     strata = np.repeat([0, 1, 2], [30, 20, 12])
     part = Partition("age", ("a", "b", "c", "d"), np.array([SHOWN, SHOWN, HIDDEN, HIDDEN]), strata, None)
-    rng = np.random.default_rng(0)
-    means, gaps = shares_of(np.column_stack([rng.random(62), np.ones(62)]), part)
-    rows = gap_rows(part, "x", gaps, tolerance=0.1, settings=QUICK)
-    rows += mean_rows(part, "x", means, settings=QUICK)
+    events = pd.DataFrame({"user": np.arange(62), "item": 0, "list_price": 2.0})
+    events["loyalty_discount"] = np.random.default_rng(0).random(62)
+    rows = discount_rows(priced(events, zone=None, free=True), part, QUICK, tolerance=0.1)
     for row in rows:
         assert row.suppressed == (row.group in "cd")
         assert (row.value is None) == row.suppressed
         assert (row.n == "hidden") == row.suppressed
-    told = {row.group: row.n for row in rows if row.statistic == MEAN and not row.suppressed}
-    assert told == {"a": 30, "b": 20, "all": 62}
-    assert [row.small for row in rows if row.group == "b"] == [True, True]
+    assert {name: row.n for name, row in told(rows, "loyalty_discount_depth").items()} == {
+        "a": 30,
+        "b": 20,
+        "c": "hidden",
+        "d": "hidden",
+        "all": 62,
+    }
 
 
 def test_intervals_hold_the_truth_and_permutations_keep_their_level():
     held = alarms = 0
     for seed in range(60):
         events, _, group = shop(seed, users=120)
-        gaps = outcome_shares(events, group, "any_discount_rate", seed=seed)[1]
-        held += bool(gaps.interval.low[0] <= 0 <= gaps.interval.high[0])
-        alarms += bool(gaps.p_value[0] <= 0.05)
+        gap = told(rows_of_discount(events, group), "any_discount_rate", "gap")["b"]
+        held += gap.low <= 0 <= gap.high
+        alarms += gap.p_value <= 0.05
     assert held >= 51, held
     assert alarms <= 8, alarms  # 3 expected; three standard errors are 5
 
@@ -107,10 +116,10 @@ def test_discounts_on_what_is_bought_are_no_gap_within_strata():
     events["paid_price"] = events["list_price"] * np.where(dear, 0.7, 1.0)
     purchases = priced(events, free=True)
     outcome, part = discount_outcomes(purchases)["any_discount_depth"], two_groups(group)
-    raw = shares_of(contributions(purchases, outcome), part)[1].interval
+    raw = told(discount_rows(purchases, part, QUICK, tolerance=0.1), "any_discount_depth", "gap")["b"]
     options = {"settings": QUICK, "permutations": 300, "rng": np.random.default_rng(0)}
     within = within_strata_gap(purchases, outcome, part, **options).gaps.interval
-    assert raw.low[0] > 0.03
+    assert raw.low > 0.03
     assert within.value[0] == pytest.approx(0, abs=1e-9)
 
 
@@ -121,6 +130,7 @@ def test_discounts_need_list_prices():
 
 
 def test_one_group_has_means_and_no_gap():
-    means, gaps = shares_of(np.ones((20, 2)), two_groups(np.zeros(20, int)), statistics=Statistics(draws=100))
-    assert means.value.tolist() == [1, 1]
-    assert len(gaps.p_value) == 0
+    events, _, _ = shop(1, users=40)
+    rows = rows_of_discount(events, np.zeros(40, int), statistics=Statistics(draws=100, permutations=100))
+    assert told(rows, "any_discount_rate")["a"].value == told(rows, "any_discount_rate")["all"].value
+    assert not told(rows, "any_discount_rate", "gap")

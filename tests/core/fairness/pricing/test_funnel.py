@@ -7,7 +7,7 @@ import pytest
 from core.fairness.pricing.funnel import (
     Funnel,
     funnel,
-    funnel_by_group,
+    funnel_rows,
     offered_given_spending,
     spending_bands,
     spending_before,
@@ -45,7 +45,7 @@ def test_stages_that_the_data_do_not_know_are_absent():
     assert redeemed[:, 0].tolist() == [1, 0, 0, 0]
 
 
-def test_funnel_by_group_is_the_ratio_of_totals():
+def test_rows_are_ratios_of_totals():
     group = np.repeat([0, 1], [40, 30])
     offered = np.concatenate([np.arange(40) < 20, np.arange(30) < 24]).astype(float)
     redeemed = offered * (np.arange(70) % 2)
@@ -53,13 +53,23 @@ def test_funnel_by_group_is_the_ratio_of_totals():
         "offered": np.column_stack([offered, np.ones(70)]),
         "redeemers": np.column_stack([redeemed, offered]),
     }
-    rng = np.random.default_rng(0)
-    found = funnel_by_group(Funnel(stages), two_groups(group), settings=QUICK, permutations=300, rng=rng)
-    means, gaps = found["offered"]
-    assert means.value.tolist() == pytest.approx([0.5, 0.8, 44 / 70])
-    assert gaps.interval.value[0] == pytest.approx(0.3)
-    assert gaps.p_value[0] < 0.05
-    assert found["redeemers"][1].interval.value[0] == pytest.approx(0)
+    rows = funnel_rows(Funnel(stages), two_groups(group), QUICK, tolerance=0.1)
+    values = {(row.metric, row.group): row.value for row in rows}
+    assert [values["offered", name] for name in ("a", "b", "all")] == pytest.approx([0.5, 0.8, 44 / 70])
+    gap = next(row for row in rows if row.metric == "offered_gap")
+    assert gap.value == pytest.approx(0.3)
+    assert gap.p_value < 0.05
+    assert gap.tolerance == pytest.approx(0.1 * 44 / 70)
+    assert values["redeemers_gap", "b"] == pytest.approx(0)
+    assert {row.n for row in rows if row.metric == "redeemers"} == {20, 24, 44}  # those with an offer
+
+
+def test_a_stage_that_rests_on_too_few_users_is_not_told():
+    table = np.column_stack([np.ones(60), np.ones(60)])
+    table[33:] = 0  # three users of b have anything below the line: all less those of a would tell theirs
+    assert not funnel_rows(
+        Funnel({"redeemers": table}), two_groups(np.repeat([0, 1], 30)), QUICK, tolerance=0.1
+    )
 
 
 def test_spending_counts_until_the_first_campaign_begins():
@@ -68,11 +78,10 @@ def test_spending_counts_until_the_first_campaign_begins():
     events["timestamp"] = pd.to_datetime(
         ["2024-01-01", "2024-03-01", "2024-01-02", "2024-03-01", "2024-01-03"]
     )
-    offers = pd.DataFrame({"start": pd.to_datetime(["2024-02-01", "2024-04-01"])})
-    users = np.array([1, 2, 4, 5])
-    assert spending_before(events, offers, users).tolist() == [2, 2, 0, 2]
-    early = offers - pd.Timedelta(days=300)
-    assert spending_before(events, early, users).tolist() == [6, 2, 6, 2]
+    purchases, first = priced(events, zone="UTC"), 19_754  # 1 February 2024
+    assert spending_before(purchases, first).tolist() == [2, 2, 0, 2]
+    assert spending_before(purchases, first - 300).tolist() == [6, 2, 6, 2]
+    assert spending_before(priced(events, zone=None), first).tolist() == [6, 2, 6, 2]
 
 
 def test_bands_hold_about_a_tenth_each_and_equals_together():

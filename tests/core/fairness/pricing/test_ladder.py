@@ -109,6 +109,9 @@ def test_a_group_that_meets_nobody_has_no_gap():
     found = {rung.name: rung for rung in ladder(priced(events), two_groups(three), settings=QUICK)}
     assert np.isfinite(found[RAW].gaps.interval.low).all()
     assert np.isfinite(found["price_gap_product"].gaps.interval.low).tolist() == [True, False]
+    rest = ladder(priced(events), two_groups(three, reference=None), settings=QUICK)[1].gaps.interval
+    assert np.isfinite(rest.low).tolist() == [True, True, False]
+    assert rest.value[0] == pytest.approx(1 / (1 + rest.value[1]) - 1)  # a and b are each other's rest
 
 
 def test_a_price_of_nothing_and_a_single_group_are_refused():

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from core.fairness.pricing.discounts import group_shares
-from core.fairness.pricing.steering import deals, known_values, price_percentiles, steering_metrics
+from core.fairness.group_rows import mean_rows
+from core.fairness.pricing.steering import deals, price_percentiles, steering_metrics
 from tests.core.fairness.pricing.pricing_shops import QUICK, priced, shop, two_groups
 
 
@@ -91,10 +91,11 @@ def test_dearer_lists_for_one_group_are_found_among_users_of_whom_it_is_known():
     values = steering_metrics(lists, items, None, k=10)["price_percentile@10"]
     assert values.isna().tolist() == [False] * 100 + [True]
     part = two_groups(np.append(group, 1))
-    options = {"settings": QUICK, "permutations": 300, "rng": rng}
-    means, gaps = group_shares(known_values(values), part, **options)
+    rows = mean_rows(values.to_numpy()[:, None], ["price_percentile@10"], part, QUICK, section="pricing")
     of_b = values[:100][group == 1].mean()
-    assert means.value[1] == pytest.approx(of_b)
-    assert gaps.interval.value[0] == pytest.approx(of_b - values[:100][group == 0].mean())
-    assert gaps.interval.low[0] > 0.1
-    assert gaps.p_value[0] < 0.01
+    found = {row.metric: row for row in rows if row.group == "b"}
+    assert found["price_percentile@10"].value == pytest.approx(of_b)
+    gap = found["price_percentile@10_gap"]
+    assert gap.value == pytest.approx(of_b - values[:100][group == 0].mean())
+    assert gap.low > 0.1
+    assert gap.p_value < 0.01

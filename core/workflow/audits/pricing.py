@@ -1,0 +1,251 @@
+"""Who pays more for the same, who gets discounts and offers, and who is shown dearer products."""
+
+import numpy as np
+import pandas as pd
+
+from core.data.splits import TEST, VALIDATION
+from core.errors import InputError
+from core.fairness.group_rows import generator, mean_rows
+from core.fairness.partition import Partition
+from core.fairness.pricing.decomposition import decompose_discount
+from core.fairness.pricing.discounts import ANY, discount_outcomes, discount_rows, within_strata_gap
+from core.fairness.pricing.funnel import OFFERED, funnel, funnel_rows, offered_given_spending, spending_before
+from core.fairness.pricing.ladder import ladder
+from core.fairness.pricing.purchases import Purchases, only
+from core.fairness.pricing.same_product import SAME_PRODUCT, WithinStrata, same_product_gap
+from core.fairness.pricing.sides import SECTION, gap_rows
+from core.fairness.pricing.steering import deals, steering_metrics
+from core.fairness.rows import AuditRow
+from core.schema.settings import AuditSettings
+from core.schema.tables import LIST_PRICE, SPLIT, START, USER
+from core.workflow.audits.section import Section, section, with_permutations
+from core.workflow.audits.shop import Shop, day_number, in_scope, lists_within, partitions, prices_within
+
+SHELF = "same_product_shelf_price"
+COVERAGE = "same_product_coverage"
+GIVEN_SPENDING = "offered_given_spending"
+WITHIN = (
+    "_same_product"  # after the name of a discount metric: among lines of the same product, time and store
+)
+UNEXPLAINED = "unexplained"
+PERCENTILE_TOLERANCE = (
+    0.05  # of price percentiles and rank correlations, which have no useful mean to be a share of
+)
+STRATA_WORDS = {
+    "product": "the same product",
+    "product_time": "the same product in the same week",
+    "product_time_store": "the same product in the same week and store",
+}
+
+
+def same_product(shop: Shop, settings: AuditSettings) -> Section:
+    """How much more each group pays, and what the shelf asks of it, for the same product at the same time and place.
+
+    Raises:
+        InputError: no prices, or too few buyers. NotFound: no such group, category or store.
+    """
+    purchases = prices_within(shop, settings.scope, comparable=True)
+    parts = partitions(shop.users, purchases.users, settings)
+    listed = purchases.lines[LIST_PRICE].notna().all()
+    settings = with_permutations(settings, parts, metrics=1 + listed)
+    rows: list[AuditRow] = []
+    for part in parts:
+        options = {"settings": settings, "permutations": settings.permutations}
+        found = same_product_gap(purchases, part, rng=generator(part, settings), **options)
+        rows += gap_rows(
+            part, SAME_PRODUCT, found.gaps, tolerance=settings.price_tolerance, settings=settings
+        )
+        rows += _coverage_rows(part, found, settings)
+        if listed:
+            shelf = same_product_gap(
+                purchases, part, rng=generator(part, settings), price=LIST_PRICE, **options
+            )
+            rows += gap_rows(part, SHELF, shelf.gaps, tolerance=settings.price_tolerance, settings=settings)
+    return section(rows, settings, users=len(purchases.users), notes=_notes(purchases))
+
+
+def _coverage_rows(part: Partition, found: WithinStrata, settings: AuditSettings) -> list[AuditRow]:
+    """What share of the money of a group and its reference lies where they can be compared; counted, not estimated."""
+    shares = dict(zip(part.compared.tolist(), found.coverage, strict=True))
+    return [
+        AuditRow(
+            SECTION,
+            part.attribute,
+            name,
+            COVERAGE,
+            "mean",
+            value=float(shares[place]),
+            n=int(part.n[place]),
+            small=int(part.n[place]) < settings.small_group,
+        )
+        for name, place in part.positions()
+        if place in shares and np.isfinite(shares[place])
+    ]
+
+
+def price_ladder(shop: Shop, settings: AuditSettings) -> Section:
+    """Each group's price gap with more and more held equal.
+
+    Raises:
+        InputError: no prices, too few buyers, or one group only. NotFound: no such group, category or store.
+    """
+    purchases = prices_within(shop, settings.scope, comparable=True)
+    rows: list[AuditRow] = []
+    for part in partitions(shop.users, purchases.users, settings):
+        for rung in ladder(purchases, part, settings=settings):
+            rows += gap_rows(
+                part, rung.name, rung.gaps, tolerance=settings.price_tolerance, settings=settings
+            )
+    return section(rows, settings, users=len(purchases.users), notes=_notes(purchases))
+
+
+def discounts(shop: Shop, settings: AuditSettings) -> Section:
+    """Rate and depth of discounts by kind, all in all and for the same product, week and store.
+
+    Raises:
+        InputError: no list prices, or too few buyers. NotFound: no such group, category or store.
+    """
+    purchases = prices_within(shop, settings.scope)
+    parts, outcomes = partitions(shop.users, purchases.users, settings), discount_outcomes(purchases)
+    within = {name: values for name, values in outcomes.items() if name.startswith(ANY)}
+    settings = with_permutations(settings, parts, metrics=len(outcomes) + len(within))
+    rows: list[AuditRow] = []
+    for part in parts:
+        rows += discount_rows(purchases, part, settings, tolerance=settings.tolerance)
+        for name, values in within.items():
+            options = {"settings": settings, "permutations": settings.permutations}
+            found = within_strata_gap(purchases, values, part, rng=generator(part, settings), **options)
+            level = settings.tolerance * float(values.mean())
+            rows += gap_rows(part, name + WITHIN, found.gaps, tolerance=level or None, settings=settings)
+    return section(rows, settings, users=len(purchases.users), notes=_notes(purchases))
+
+
+def why_discounts_differ(shop: Shop, settings: AuditSettings) -> Section:
+    """The gap in discount depth taken apart: what is bought, when, where, and what is left (judged).
+
+    Raises:
+        InputError: no list prices, too few buyers, or one group only. NotFound: no such group, category or store.
+    """
+    purchases = prices_within(shop, settings.scope)
+    depth = float(discount_outcomes(purchases)[f"{ANY}_discount_depth"].mean())
+    rows: list[AuditRow] = []
+    for part in partitions(shop.users, purchases.users, settings):
+        found = decompose_discount(purchases, part, settings=settings, rng=generator(part, settings))
+        for name in found.parts:
+            tolerance = settings.tolerance * depth if name == UNEXPLAINED and depth > 0 else None
+            metric = "discount_gap" if name == "gap" else f"discount_gap_{name}"
+            rows += gap_rows(part, metric, found.gaps(name), tolerance=tolerance, settings=settings)
+    return section(rows, settings, users=len(purchases.users), notes=_notes(purchases))
+
+
+def offers(shop: Shop, settings: AuditSettings) -> Section:
+    """Who is offered campaigns, redeems them and saves; and who is offered any, given the same spending.
+
+    Raises:
+        InputError: no offers, no prices, or too few buyers. NotFound: no such group, category or store.
+    """
+    if shop.offers is None:
+        raise InputError("These data hold no offers (campaigns), so there is no funnel to show.")
+    purchases = prices_within(shop, settings.scope)
+    given = shop.offers[_offered_within(shop, settings)]
+    if given.empty:
+        raise InputError("No offer began in this period.")
+    parts, found = partitions(shop.users, purchases.users, settings), funnel(given, purchases)
+    settings = with_permutations(settings, parts, metrics=len(found.stages) + 1)
+    everywhere = only(shop.priced, np.isin(shop.priced.lines[USER].to_numpy(), purchases.users))
+    spending = spending_before(everywhere, _days(given[START]).min())
+    level = settings.tolerance * float(found.stages[OFFERED][:, 0].mean())
+    rows: list[AuditRow] = []
+    for part in parts:
+        rows += funnel_rows(found, part, settings, tolerance=settings.tolerance)
+        options = {"settings": settings, "permutations": settings.permutations}
+        same = offered_given_spending(found, spending, part, rng=generator(part, settings), **options)
+        rows += gap_rows(part, GIVEN_SPENDING, same.gaps, tolerance=level or None, settings=settings)
+    notes = [
+        *_notes(purchases),
+        "Offers are those that began in the period; they belong to no store or category.",
+    ]
+    return section(rows, settings, users=len(purchases.users), notes=notes)
+
+
+def _offered_within(shop: Shop, settings: AuditSettings) -> np.ndarray:
+    begins = _days(shop.offers[START])
+    low, high = (day and day_number(day) for day in (settings.scope.start, settings.scope.end))
+    kept = np.ones(len(begins), bool) if low is None else begins >= low
+    return kept if high is None else kept & (begins <= high)
+
+
+def _days(times: pd.Series) -> np.ndarray:
+    return times.to_numpy("datetime64[D]").astype(np.int64)
+
+
+def steering(shop: Shop, lists: pd.DataFrame, settings: AuditSettings) -> Section:
+    """Are groups shown dearer products of their kind, than they buy and than others are shown, and fewer deals?
+
+    Deals are told from the purchases just before the lists were made: of the validation window where the calendar is
+    split, else of all that was bought before.
+
+    Args:
+        lists: `user`, `item`, `rank`, of all users; the first k are looked at.
+
+    Raises:
+        InputError: items have no prices, or too few users have a list. NotFound: no such group, category or store.
+    """
+    if LIST_PRICE not in shop.items:
+        raise InputError("The items of these data have no price, so no list can be dear or cheap.")
+    shown = lists_within(lists, shop, settings.scope)
+    past, deal, depth = _past(shop, settings), None, None
+    if past is not None and (latest := _latest(past, shop)) is not None:
+        deal, depth = deals(latest, len(shop.items))
+    found = steering_metrics(shown, shop.items, past, k=settings.k, deal=deal, depth=depth)
+    parts = partitions(shop.users, found.index.to_numpy(), settings)
+    settings = with_permutations(settings, parts, metrics=len(found.columns))
+    tolerances = {
+        name: settings.tolerance * level if name.startswith("deal") and level > 0 else PERCENTILE_TOLERANCE
+        for name, level in found.mean().items()
+        if np.isfinite(level)
+    }
+    rows: list[AuditRow] = []
+    for part in parts:
+        rows += mean_rows(
+            found.to_numpy(float),
+            list(found.columns),
+            part,
+            settings,
+            section=SECTION,
+            tolerances=tolerances,
+            bounds={name: _bounds(name) for name in found.columns},
+        )
+    return section([row for row in rows if row.statistic != "ratio"], settings, users=len(found))
+
+
+def _past(shop: Shop, settings: AuditSettings) -> Purchases | None:
+    """Priced purchases of the scope before the test window; None where there are none."""
+    if not shop.has_prices:
+        return None
+    lines = shop.priced.lines
+    before = in_scope(lines, shop, settings.scope) & (lines[SPLIT].to_numpy() < TEST)
+    return only(shop.priced, before) if before.any() else None
+
+
+def _latest(past: Purchases, shop: Shop) -> Purchases | None:
+    """Those of which it is known whether they were discounted, just before the lists were made."""
+    lines = past.lines
+    known = lines[LIST_PRICE].notna().to_numpy()
+    if shop.dataset.settings["split"] == "temporal":
+        known = known & (lines[SPLIT].to_numpy() == VALIDATION)
+    return only(past, known) if known.any() else None
+
+
+def _bounds(name: str) -> tuple[float, float]:
+    signed = name.startswith(("price_steering", "price_rank_correlation"))
+    return (-1.0, 1.0) if signed else (0.0, 1.0)
+
+
+def _notes(purchases: Purchases) -> list[str]:
+    """How many purchases stand behind the numbers, and what of the shop's was left out, by reason."""
+    dropped = ", ".join(f"{count:,} ({reason})" for reason, count in purchases.dropped.items() if count)
+    said = [f"{len(purchases.lines):,} purchase lines of {len(purchases.users):,} users."]
+    return (
+        [*said, f"Of the whole shop's lines these have no comparable price: {dropped}."] if dropped else said
+    )
