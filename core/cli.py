@@ -276,7 +276,8 @@ def _recommend(workspace: Workspace, options: argparse.Namespace) -> Answer:
 
 
 def _audit(workspace: Workspace, options: argparse.Namespace) -> Answer:
-    from core.workflow.auditing import as_text, audit_recommendations, audit_run, default_by
+    from core.workflow.auditing import default_by
+    from core.workflow.audits.whole import as_text, audit_of_lists, audit_of_run
 
     own_lists = options.recommendations is not None
     if own_lists == (options.run is not None) or own_lists != (options.dataset is not None):
@@ -285,14 +286,15 @@ def _audit(workspace: Workspace, options: argparse.Namespace) -> Answer:
     values = _settings(options, by=by, k=options.k)
     if "by" not in values:
         values["by"] = default_by(workspace, run_id=options.run, dataset_id=options.dataset)
-    settings = settings_from(AuditSettings, values)
-    if not own_lists:
-        result = audit_run(workspace, options.run, settings, split=options.split)
+    settings, asked = (
+        settings_from(AuditSettings, values),
+        {"split": options.split, "progress": ProgressLine()},
+    )
+    if own_lists:
+        found = audit_of_lists(workspace, options.dataset, options.recommendations, settings, **asked)
     else:
-        result = audit_recommendations(
-            workspace, options.dataset, options.recommendations, settings, split=options.split
-        )
-    return result.sections(), as_text(result)
+        found = audit_of_run(workspace, options.run, settings, **asked)
+    return found.sections(), as_text(found)
 
 
 def _bench(workspace: Workspace, options: argparse.Namespace) -> Answer:

@@ -12,7 +12,7 @@ from core.fairness.coverage import common_size, rarefied_coverage
 from core.fairness.groups import group_labels
 from core.fairness.notes import notes, tolerance_words
 from core.fairness.partition import Partition, partition
-from core.fairness.rows import SECTIONS, partition_rows, records, tidy
+from core.fairness.rows import partition_rows, tidy
 from core.fairness.stats import Interval, bootstrap, intervals
 from core.fairness.verdicts import Verdicts, judge
 from core.schema.settings import AuditSettings, Statistics
@@ -42,10 +42,6 @@ class AuditResult:
     users_skipped: int
     tolerance: str
     notes: tuple[str, ...]
-
-    def sections(self) -> dict[str, list[dict]]:
-        """The rows by section, JSON-ready; sections that were not audited are empty."""
-        return {name: records(self.rows[self.rows["section"] == name]) for name in SECTIONS}
 
 
 def audit_users(

@@ -85,14 +85,24 @@ def test_evaluate_gives_intervals_and_every_baseline(folder, trained_run, capsys
 
 def test_audit_gives_the_published_shape(folder, trained_run, capsys):
     answer = run_json(folder, capsys, "audit", trained_run[1], "--by", "age,income")
-    assert {"users", "exposure", "pricing", "service"} <= set(answer)
+    assert list(answer) == ["users", "exposure", "pricing", "service"]
+    assert answer["exposure"]
+    rungs = {row["metric"] for row in answer["pricing"] if row["metric"].startswith("price_gap_")}
+    assert rungs == {
+        "price_gap_raw",
+        "price_gap_product",
+        "price_gap_product_time",
+        "price_gap_product_time_store",
+        "price_gap_conditional",
+    }
+    for section in answer.values():
+        for row in section:
+            assert set(row) >= AUDIT_FIELDS
+            assert row["verdict"] in VERDICTS
+            if row["suppressed"]:
+                assert row["value"] is row["low"] is row["high"] is row["p_value"] is None
     rows = answer["users"]
     assert {row["attribute"] for row in rows} == {"age", "income"}
-    for row in rows:
-        assert set(row) >= AUDIT_FIELDS
-        assert row["verdict"] in VERDICTS
-        if row["suppressed"]:
-            assert row["value"] is row["low"] is row["high"] is row["p_value"] is None
     gaps = [row for row in rows if row["metric"] == "ndcg@10_gap" and not row["suppressed"]]
     assert gaps
     assert all(row["null_low"] <= 0 <= row["null_high"] for row in gaps)
@@ -135,7 +145,18 @@ def test_own_lists_audited_from_a_file_equal_the_audit_of_the_run(folder, traine
     from_file = run_json(
         folder, capsys, "audit", "--dataset", dataset, "--recommendations", str(out), "--by", "age"
     )
-    assert from_file["users"] == from_run["users"]
+    assert from_file == from_run
+
+
+def test_an_audit_of_a_part_of_the_shop_and_one_that_is_not_there(folder, trained_run, capsys):
+    store = "scope={start: 2017-06-01, end: 2017-09-30}"
+    part = run_json(folder, capsys, "audit", trained_run[1], "--by", "age", "--set", store)
+    whole = run_json(folder, capsys, "audit", trained_run[1], "--by", "age")
+    assert part["users"] == whole["users"]
+    assert part["pricing"] != whole["pricing"]
+    arguments = ["--workspace", str(folder), "audit", trained_run[1], "--set", "scope={stores: [nowhere]}"]
+    assert main(arguments) == 2
+    assert "There is no store 'nowhere'" in capsys.readouterr().err
 
 
 BAD = [

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.data.splits import TEST
 from core.errors import SettingsError
 from core.fairness.exposure.attention import Attention
 from core.fairness.exposure.audit import audit_exposure
@@ -16,7 +15,7 @@ from core.fairness.exposure.notes import disagreement
 from core.fairness.exposure.targets import Target, target_shares
 from core.fairness.groups import group_labels
 from core.fairness.judging import judged
-from core.schema.settings import AuditSettings
+from core.schema.settings import SPLITS, AuditSettings, Split
 from core.schema.tables import IN_CATALOGUE, ITEM, RANK, SPLIT, USER
 from core.workflow.audits.section import Section, section
 from core.workflow.audits.shop import Shop, catalogue_within, lists_within
@@ -47,14 +46,14 @@ def items_divided_by(shop: Shop) -> tuple[str, ...]:
     return groupings(shop.items, calendar=shop.zone is not None)
 
 
-def exposure(shop: Shop, lists: pd.DataFrame, settings: AuditSettings) -> Exposure:
+def exposure(shop: Shop, lists: pd.DataFrame, settings: AuditSettings, *, split: Split = "test") -> Exposure:
     """The audit of exposure of a shop's lists.
 
-    Merit and popularity count the purchases before the test window, relevance those in it, of the whole shop: the
-    scope chooses whose lists are judged, and on which items.
+    Merit and popularity count the purchases before the split, relevance those in it, of the whole shop: the scope
+    chooses whose lists are judged, and on which items.
 
     Args:
-        lists: `user`, `item`, `rank`.
+        lists: `user`, `item`, `rank`, made for the split.
 
     Raises:
         SettingsError: the items cannot be grouped, or there is no such target. InputError: too few users with a list.
@@ -71,7 +70,8 @@ def exposure(shop: Shop, lists: pd.DataFrame, settings: AuditSettings) -> Exposu
     code[kept] = np.arange(len(kept))
     bought = _coded(shop.bought[[USER, ITEM, SPLIT]], code)
     inside = bought[bought[ITEM] < len(kept)]
-    before, after = inside[inside[SPLIT] < TEST], inside[inside[SPLIT] == TEST]
+    judged_on = SPLITS.index(split)
+    before, after = inside[inside[SPLIT] < judged_on], inside[inside[SPLIT] == judged_on]
     groups = item_groups(shop.items.iloc[kept], by, events=_coded(shop.events, code) if by == AGE else None)
     target = target_shares(
         groups,

@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 
-from core.data.splits import TEST, VALIDATION
 from core.errors import InputError
 from core.fairness.group_rows import generator, mean_rows
 from core.fairness.partition import Partition
@@ -16,7 +15,7 @@ from core.fairness.pricing.same_product import SAME_PRODUCT, WithinStrata, same_
 from core.fairness.pricing.sides import SECTION, gap_rows
 from core.fairness.pricing.steering import deals, steering_metrics
 from core.fairness.rows import AuditRow
-from core.schema.settings import AuditSettings
+from core.schema.settings import SPLITS, AuditSettings, Split
 from core.schema.tables import LIST_PRICE, SPLIT, START, USER
 from core.workflow.audits.section import Section, section, with_permutations
 from core.workflow.audits.shop import Shop, day_number, in_scope, lists_within, partitions, prices_within
@@ -179,14 +178,14 @@ def _days(times: pd.Series) -> np.ndarray:
     return times.to_numpy("datetime64[D]").astype(np.int64)
 
 
-def steering(shop: Shop, lists: pd.DataFrame, settings: AuditSettings) -> Section:
+def steering(shop: Shop, lists: pd.DataFrame, settings: AuditSettings, *, split: Split = "test") -> Section:
     """Are groups shown dearer products of their kind, than they buy and than others are shown, and fewer deals?
 
-    Deals are told from the purchases just before the lists were made: of the validation window where the calendar is
-    split, else of all that was bought before.
+    Deals are told from the purchases just before the lists were made: of the window before the split where the calendar
+    is split into such, else of all that was bought before.
 
     Args:
-        lists: `user`, `item`, `rank`, of all users; the first k are looked at.
+        lists: `user`, `item`, `rank`, of all users, made for the split; the first k are looked at.
 
     Raises:
         InputError: items have no prices, or too few users have a list. NotFound: no such group, category or store.
@@ -194,8 +193,9 @@ def steering(shop: Shop, lists: pd.DataFrame, settings: AuditSettings) -> Sectio
     if LIST_PRICE not in shop.items:
         raise InputError("The items of these data have no price, so no list can be dear or cheap.")
     shown = lists_within(lists, shop, settings.scope)
-    past, deal, depth = _past(shop, settings), None, None
-    if past is not None and (latest := _latest(past, shop)) is not None:
+    before = SPLITS.index(split)
+    past, deal, depth = _past(shop, settings, before), None, None
+    if past is not None and (latest := _latest(past, shop, before - 1)) is not None:
         deal, depth = deals(latest, len(shop.items))
     found = steering_metrics(shown, shop.items, past, k=settings.k, deal=deal, depth=depth)
     parts = partitions(shop.users, found.index.to_numpy(), settings)
@@ -219,21 +219,21 @@ def steering(shop: Shop, lists: pd.DataFrame, settings: AuditSettings) -> Sectio
     return section([row for row in rows if row.statistic != "ratio"], settings, users=len(found))
 
 
-def _past(shop: Shop, settings: AuditSettings) -> Purchases | None:
-    """Priced purchases of the scope before the test window; None where there are none."""
+def _past(shop: Shop, settings: AuditSettings, split: int) -> Purchases | None:
+    """Priced purchases of the scope before a split; None where there are none."""
     if not shop.has_prices:
         return None
     lines = shop.priced.lines
-    before = in_scope(lines, shop, settings.scope) & (lines[SPLIT].to_numpy() < TEST)
+    before = in_scope(lines, shop, settings.scope) & (lines[SPLIT].to_numpy() < split)
     return only(shop.priced, before) if before.any() else None
 
 
-def _latest(past: Purchases, shop: Shop) -> Purchases | None:
+def _latest(past: Purchases, shop: Shop, window: int) -> Purchases | None:
     """Those of which it is known whether they were discounted, just before the lists were made."""
     lines = past.lines
     known = lines[LIST_PRICE].notna().to_numpy()
     if shop.dataset.settings["split"] == "temporal":
-        known = known & (lines[SPLIT].to_numpy() == VALIDATION)
+        known = known & (lines[SPLIT].to_numpy() == window)
     return only(past, known) if known.any() else None
 
 
