@@ -8,7 +8,7 @@ from core.figures.gaps import gap_figure, shown_rows
 from core.figures.groups import group_styles
 from core.figures.text import markdown_text, plain
 from core.schema.settings import REST
-from pages.ui import blocks, cached, links
+from pages.ui import blocks, cached, links, more_measures, worst_crossing
 from pages.ui.shell import begin_page
 
 view = begin_page("overview")
@@ -21,11 +21,11 @@ if not view.by:
     )
     st.stop()
 
-audit = cached.audit(view.workspace, view.run.id, by=view.by, k=view.k, reference=None)
+audit = cached.audit(view.workspace, view.run.id, settings=view.settings())
 groups = scorecard.shown_groups(audit.rows)
 links.restore("reference", [REST, *groups], REST)
 if (reference := st.session_state["reference"]) != REST:
-    audit = cached.audit(view.workspace, view.run.id, by=view.by, k=view.k, reference=reference)
+    audit = cached.audit(view.workspace, view.run.id, settings=view.settings(reference=reference))
 kinds = [metric.partition("@")[0] for metric in audit.metrics]
 links.restore("metric", kinds, kinds[0])
 blocks.notes()
@@ -84,6 +84,9 @@ blocks.table(
 )
 for note in audit.notes:
     st.caption(markdown_text(note, limit=400))
+
+worst_crossing.show(view)
+more_measures.show(view, None if reference == REST else reference)
 
 blocks.section("Is the recommender any good?")
 beside = cached.beside_baselines(view.workspace, view.run.id, metric=f"ndcg@{view.k}")

@@ -9,7 +9,14 @@ import pandas as pd
 
 from core.data.catalogue import Core, choose, describe
 from core.data.cleaning import clean
-from core.data.coding import code_events, code_further, code_items, code_promotions, code_users
+from core.data.coding import (
+    code_events,
+    code_further,
+    code_items,
+    code_numbers,
+    code_promotions,
+    code_users,
+)
 from core.data.labels import can_name_groups
 from core.data.purchases import purchases
 from core.data.splits import TEST, VALIDATION, assign_split, local_dates, temporal_windows
@@ -30,6 +37,7 @@ from core.schema.tables import (
     TIMESTAMP,
     UNKNOWN,
     USER_ID,
+    USER_NUMBERS,
     Tables,
 )
 
@@ -76,8 +84,10 @@ def build(tables: Tables, settings: DatasetSettings, *, progress: Progress = qui
     _check_answers(events, items, settings)
     items = describe(items, events, items.get(CATEGORY, pd.Series(UNKNOWN, items.index)))
     further, counts = _further(tables, events, users, items, part_of(progress, 0.7, 1.0))
+    numbers = code_numbers(tables.users)
+    kept = {} if numbers is None else {USER_NUMBERS: numbers}
     return Prepared(
-        tables={"events": events, "users": users, "items": items} | further,
+        tables={"events": events, "users": users, "items": items} | kept | further,
         quality=quality + _outside(events, items, core, settings) + counts,
         missing=lacking,
         period={} if TIMING in lacking else _period(events, settings),

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from core.data.labels import labels
+from core.data.labels import labels, many_numbers
 from core.errors import TableError
 from core.progress import Progress, quiet
 from core.schema.documents import RuleCount
@@ -72,6 +72,14 @@ def code_users(users: pd.DataFrame) -> pd.DataFrame:
     """The user table in the order of its ids, attributes as labels."""
     table = users.sort_values(USER_ID, ignore_index=True)
     return pd.DataFrame({USER_ID: table[USER_ID]} | {name: labels(table[name]) for name in table.columns[1:]})
+
+
+def code_numbers(users: pd.DataFrame) -> pd.DataFrame | None:
+    """Attributes of users whose labels are bands, as the numbers they were, in the same order; None without any."""
+    table = users.sort_values(USER_ID, ignore_index=True)
+    found = {name: many_numbers(table[name]) for name in table.columns[1:]}
+    kept = {name: numbers.astype(float) for name, numbers in found.items() if numbers is not None}
+    return pd.DataFrame(kept) if kept else None
 
 
 def code_items(items: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from core.errors import NotFound
 from core.schema.documents import DATASETS, ID_PATTERN, Dataset
+from core.schema.tables import USER_NUMBERS
 from core.store.workspace import Workspace
 
 
@@ -44,3 +45,17 @@ def table(
             f"Dataset {dataset.id} has no table '{name[:80]}'; it has {', '.join(dataset.tables)}."
         )
     return workspace.artefacts.read_table(dataset.tables[name], columns)
+
+
+def users_with_numbers(workspace: Workspace, dataset: Dataset) -> pd.DataFrame:
+    """The user table, with numbers in place of their bands: for audits, which cut them as they are asked."""
+    users = table(workspace, dataset, "users")
+    if USER_NUMBERS not in dataset.tables:
+        return users
+    numbers = table(workspace, dataset, USER_NUMBERS)
+    return users.assign(**{name: numbers[name] for name in numbers})
+
+
+def number_attributes(workspace: Workspace, dataset: Dataset) -> tuple[str, ...]:
+    """User attributes that are numbers with many values, which audits cut into groups."""
+    return tuple(table(workspace, dataset, USER_NUMBERS)) if USER_NUMBERS in dataset.tables else ()

@@ -15,23 +15,44 @@ FEWER = re.compile(r"(?i)^\s*(under|less than|below|<)")
 NAME = re.compile(r"[^,*]{1,60}")  # groupings are written age,income and age*income
 
 
-def labels(values: pd.Series) -> pd.Series:
-    """The values as an ordered category: numbers in five bands, text in natural order, Unknown last.
+def labels(values: pd.Series, *, bins: int = BANDS) -> pd.Series:
+    """The values as an ordered category: numbers in bands, text in natural order, Unknown last.
 
     An order that the data bring along is kept. Missing and blank values become "Unknown", which is a category only
     if there are some.
+
+    Args:
+        bins: bands of a number with more than MOST_NUMBERS values; fewer where many users have one value.
     """
     if isinstance(values.dtype, pd.CategoricalDtype):
         if values.cat.ordered:
             return _with_unknown(values.cat.remove_unused_categories().cat.rename_categories(str))
         values = values.astype(values.cat.categories.dtype)
-    text = values.astype("str").str.strip().replace("", None)
-    numbers = pd.to_numeric(text, errors="coerce")
-    if len(text.dropna()) and numbers.notna().equals(text.notna()):
-        found = _bands(numbers) if numbers.nunique() > MOST_NUMBERS else _single_numbers(numbers)
-    else:
+    text = _text(values)
+    numbers = _numbers(text)
+    if numbers is None:
         found = text.astype(_ordered(sorted(text.dropna().unique(), key=natural_order)))
+    else:
+        found = _bands(numbers, bins) if numbers.nunique() > MOST_NUMBERS else _single_numbers(numbers)
     return _with_unknown(found)
+
+
+def many_numbers(values: pd.Series) -> pd.Series | None:
+    """The values as numbers, where `labels` would cut them into bands; None where it would not."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return None
+    numbers = _numbers(_text(values))
+    return numbers if numbers is not None and numbers.nunique() > MOST_NUMBERS else None
+
+
+def _text(values: pd.Series) -> pd.Series:
+    return values.astype("str").str.strip().replace("", None)
+
+
+def _numbers(text: pd.Series) -> pd.Series | None:
+    """As numbers, NaN where missing; None where some are none, or all are missing."""
+    numbers = pd.to_numeric(text, errors="coerce")
+    return numbers if len(text.dropna()) and numbers.notna().equals(text.notna()) else None
 
 
 def can_name_groups(values: pd.Series) -> bool:
@@ -60,11 +81,11 @@ def _single_numbers(numbers: pd.Series) -> pd.Series:
     return numbers.map(names).astype(_ordered(list(names.values())))
 
 
-def _bands(numbers: pd.Series) -> pd.Series:
+def _bands(numbers: pd.Series, bins: int) -> pd.Series:
     """Bands of about equally many users, closed below; the outer ones are open, lest an extreme value show."""
     values = numbers.to_numpy(dtype=float)
     known = values[np.isfinite(values)]
-    edges = np.quantile(known, np.arange(1, BANDS) / BANDS, method="nearest")
+    edges = np.quantile(known, np.arange(1, bins) / bins, method="nearest")
     edges = np.unique(np.maximum(edges, known[known > known.min()].min()))
     if np.all(known == np.round(known)):
         low, high = [f"{edge:.0f}" for edge in edges], [f"{edge - 1:.0f}" for edge in edges]

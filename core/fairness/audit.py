@@ -95,7 +95,7 @@ def _partitions(
             f"Fewer than {settings.minimum_group} users have purchases to judge by; nothing can be shown."
         )
     options = {"minimum": settings.minimum_group, "reference": settings.reference}
-    parts = [partition(group_labels(users, by), codes, **options) for by in settings.by]
+    parts = [partition(group_labels(users, by, bins=settings.bins), codes, **options) for by in settings.by]
     _check_names(parts, metrics, settings)
     return parts
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.data.labels import MOST_GROUPS, labels
+from core.data.labels import BANDS, MOST_GROUPS, labels
 from core.errors import NotFound, SettingsError
 from core.schema.settings import ALL, REST
 from core.schema.tables import USER_ID
@@ -36,7 +36,7 @@ def attribute_name(by: tuple[str, ...]) -> str:
     return CROSS.join(by)
 
 
-def group_labels(users: pd.DataFrame, attributes: tuple[str, ...]) -> Groups:
+def group_labels(users: pd.DataFrame, attributes: tuple[str, ...], *, bins: int = BANDS) -> Groups:
     """The groups of one attribute, or of two crossed.
 
     A group that the data call `all` or `rest` becomes `'all'` or `'rest'`: audits use these words themselves.
@@ -45,13 +45,14 @@ def group_labels(users: pd.DataFrame, attributes: tuple[str, ...]) -> Groups:
 
     Args:
         users: row r is user code r.
+        bins: groups that a number with many values is cut into.
 
     Raises:
         NotFound: no such attribute. SettingsError: too many groups, or not one or two attributes.
     """
     if not 1 <= len(set(attributes)) == len(attributes) <= 2:
         raise SettingsError("A grouping is one attribute, or two different ones crossed.")
-    columns = [_categories(users, name) for name in attributes]
+    columns = [_categories(users, name, bins) for name in attributes]
     if len(columns) == 1:
         return _single(attributes[0], columns[0])
     return _crossing(attributes, *columns)
@@ -74,11 +75,11 @@ def _crossing(attributes: tuple[str, ...], rows: pd.Categorical, columns: pd.Cat
     return Groups(attribute_name(attributes), names, codes, shape)
 
 
-def _categories(users: pd.DataFrame, attribute: str) -> pd.Categorical:
+def _categories(users: pd.DataFrame, attribute: str, bins: int) -> pd.Categorical:
     known = [str(name) for name in users.columns if name != USER_ID]
     if attribute not in known:
         raise NotFound(f"There is no user attribute '{attribute}'; there are: {', '.join(known) or 'none'}.")
-    found = labels(users[attribute]).array
+    found = labels(users[attribute], bins=bins).array
     if len(found.categories) > MOST_GROUPS:
         raise SettingsError(
             f"'{attribute}' has {len(found.categories):,} groups; at most {MOST_GROUPS} can be compared. "

@@ -6,8 +6,9 @@ import plotly.graph_objects as go
 
 from core.figures.groups import OUTLINE, Style
 from core.figures.layout import BAND, NULL, figure, note, parity_line, rows_height, whiskers
-from core.figures.numbers import points, sample, with_interval
+from core.figures.numbers import sample, with_interval
 from core.figures.text import plotly_text
+from core.figures.units import POINTS, Unit
 
 FADED = 0.45  # groups of fewer than 30 users
 MAXIMUM_ROWS = 24
@@ -32,51 +33,62 @@ def tick(group: str, n: object) -> str:
     return f"{plotly_text(group, limit=34)}  <span style='font-size:0.85em'>{plotly_text(sample(n))}</span>"
 
 
-def gap_figure(rows: pd.DataFrame, styles: dict[str, Style], *, metric: str) -> go.Figure:
-    """One dot per group: how far it lies from the rest, in percentage points.
+def gap_figure(
+    rows: pd.DataFrame,
+    styles: dict[str, Style],
+    *,
+    metric: str,
+    unit: Unit = POINTS,
+    ends: tuple[str, str] = ("worse", "better"),
+) -> go.Figure:
+    """One dot per group: how far it lies from the rest.
 
     Args:
         rows: audit rows of statistic `gap` of one metric and one attribute, in the order to draw (top first).
         styles: the look of each group.
         metric: how the metric is called on the axis, e.g. `NDCG@10`.
+        unit: of the gaps. ends: what a gap below and above zero means, in a word or two.
     """
     rows, _ = shown_rows(rows)
-    drawn = figure(height=rows_height(len(rows)), x_title=f"← worse   {metric}   better →")
+    drawn = figure(height=rows_height(len(rows)), x_title=f"← {ends[0]}   {metric}   {ends[1]} →")
     places = np.arange(len(rows))[::-1]
     visible = ~rows["suppressed"].astype(bool).to_numpy()
     seen = rows[visible]
     if len(seen):
-        _tolerance_band(drawn, float(seen["tolerance"].max()))
-        _null_band(drawn, seen, places[visible])
-        _dots(drawn, seen, places[visible], styles, metric)
+        _tolerance_band(drawn, float(seen["tolerance"].max()), unit)
+        _null_band(drawn, seen, places[visible], unit)
+        _dots(drawn, seen, places[visible], styles, metric, unit)
     for place in places[~visible]:
         note(drawn, "hidden to protect small groups", x=0, y=place, anchor="center")
     parity_line(drawn)
-    drawn.update_xaxes(ticksuffix=" pp", nticks=7)
+    drawn.update_xaxes(ticksuffix=unit.suffix, nticks=7)
     labels = [tick(group, n) for group, n in zip(rows["group"], rows["n"], strict=True)]
     drawn.update_yaxes(tickvals=places, ticktext=labels, range=[-0.7, len(rows) - 0.3], showgrid=False)
     return drawn
 
 
-def _tolerance_band(drawn: go.Figure, tolerance: float) -> None:
-    drawn.add_vrect(-100 * tolerance, 100 * tolerance, fillcolor=BAND, line_width=0, layer="below")
+def _tolerance_band(drawn: go.Figure, tolerance: float, unit: Unit) -> None:
+    if not np.isfinite(tolerance):  # nothing here is judged
+        return
+    end = unit.scale * tolerance
+    drawn.add_vrect(-end, end, fillcolor=BAND, line_width=0, layer="below")
     drawn.add_annotation(
         x=0,
         y=1,
         yref="paper",
         yanchor="bottom",
-        text=f"tolerance ±{100 * tolerance:.1f} pp",
+        text=f"tolerance ±{unit.amount(tolerance)}",
         showarrow=False,
         font={"size": 12},
     )
     drawn.update_layout(margin={"t": 26})
 
 
-def _null_band(drawn: go.Figure, rows: pd.DataFrame, places: np.ndarray) -> None:
+def _null_band(drawn: go.Figure, rows: pd.DataFrame, places: np.ndarray, unit: Unit) -> None:
     """A thick grey stroke per row: where 95 % of gaps would fall if the groups did not differ."""
     x, y = [], []
     for low, high, place in zip(rows["null_low"], rows["null_high"], places, strict=True):
-        x += [100 * low, 100 * high, None]
+        x += [unit.scale * low, unit.scale * high, None]
         y += [place, place, None]
     line = {"color": NULL, "width": 9}
     drawn.add_scatter(
@@ -85,12 +97,18 @@ def _null_band(drawn: go.Figure, rows: pd.DataFrame, places: np.ndarray) -> None
 
 
 def _dots(
-    drawn: go.Figure, rows: pd.DataFrame, places: np.ndarray, styles: dict[str, Style], metric: str
+    drawn: go.Figure,
+    rows: pd.DataFrame,
+    places: np.ndarray,
+    styles: dict[str, Style],
+    metric: str,
+    unit: Unit,
 ) -> None:
     for place, row in zip(places, rows.itertuples(), strict=True):
         style = styles[row.group]
+        value, low, high = (unit.scale * number for number in (row.value, row.low, row.high))
         drawn.add_scatter(
-            x=[100 * row.value],
+            x=[value],
             y=[place],
             mode="markers",
             opacity=FADED if row.small else 1.0,
@@ -100,17 +118,17 @@ def _dots(
                 "size": 12,
                 "line": {"color": OUTLINE, "width": 1},
             },
-            error_x=whiskers([100 * row.value], [100 * row.low], [100 * row.high]) | {"color": style.colour},
+            error_x=whiskers([value], [low], [high]) | {"color": style.colour},
             name=plotly_text(row.group),
-            hovertemplate=_hover(row, metric),
+            hovertemplate=_hover(row, metric, unit),
         )
 
 
-def _hover(row, metric: str) -> str:
+def _hover(row, metric: str, unit: Unit) -> str:
     lines = [
         f"<b>{plotly_text(row.group)}</b>",
-        f"{metric} gap {with_interval(row.value, row.low, row.high, row.n, form=points)}",
-        f"{VERDICT_WORDS[row.verdict]}",
+        f"{metric} gap {with_interval(row.value, row.low, row.high, row.n, form=unit.form)}",
+        VERDICT_WORDS.get(row.verdict, "not judged"),
     ]
     if row.small:
         lines.append("fewer than 30 users: read with care")

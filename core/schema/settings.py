@@ -219,6 +219,12 @@ class AuditSettings(Statistics):
     """What an audit compares and when a gap matters."""
 
     by: tuple[Attributes, ...] = Field(min_length=1, description="Groupings: one attribute, or two crossed")
+    bins: int = Field(
+        5,
+        ge=2,
+        le=12,
+        description="Groups that a number with many values is cut into, with about equally many users",
+    )
     k: int = Field(10, ge=1, le=LONGEST_LIST, description="Length of the list that a user sees")
     reference: str | None = Field(
         None, description="Compare with this group; unset: with everyone else (rest)"
@@ -230,10 +236,13 @@ class AuditSettings(Statistics):
         default_factory=dict,
         description="Tolerance of single metrics where it differs (ndcg, recall, mrr, coverage)",
     )
-    price_tolerance: Share = Field(0.01, description="A price gap for the same product matters from here upwards")
+    price_tolerance: Share = Field(
+        0.01, description="A price gap for the same product matters from here upwards"
+    )
     scope: Scope = Field(Scope(), description="Which part of the shop is looked at")
     items_by: str | None = Field(
-        None, description="Groups of items for exposure: brand, provider_id, category, ...; unset: the first there is"
+        None,
+        description="Groups of items for exposure: brand, provider_id, category, ...; unset: the first there is",
     )
     target: TargetKind = Field(
         "catalogue", description="Share of attention that a group of items should get: its share of what"
@@ -245,7 +254,10 @@ class AuditSettings(Statistics):
         "logarithmic", description="How attention falls with the place in a list"
     )
     going_on: float = Field(
-        0.5, gt=0, lt=1, description="Chance that a reader goes on to the next place; geometric attention only"
+        0.5,
+        gt=0,
+        lt=1,
+        description="Chance that a reader goes on to the next place; geometric attention only",
     )
 
     @field_validator("by")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
-from core.data.dataset import load, table
+from core.data.dataset import load, table, users_with_numbers
 from core.data.inputs import positives
 from core.errors import SettingsError
 from core.fairness.audit import AuditResult, audit_users
@@ -44,13 +44,18 @@ def audit_run(
         NotFound: no such run or attribute.
     """
     run = load_run(workspace, run_id)
-    dataset = load(workspace, run.dataset)
-    lists = lists_of_run(workspace, run, split)
+    dataset, lists = load(workspace, run.dataset), lists_of_run(workspace, run, split)
+    return _audit(workspace, dataset, per_user_of_run(workspace, run, settings.k, split), lists, settings)
+
+
+def per_user_of_run(workspace: Workspace, run: Run, k: int, split: Split) -> pd.DataFrame:
+    """`user` and the metrics that are audited, at k; counted anew where the run did not keep this length."""
+    kept = [USER, *(f"{metric}@{k}" for metric in AUDITED)]
     per_user = run_table(workspace, run, f"per_user_{split}")
-    kept = [USER, *(f"{metric}@{settings.k}" for metric in AUDITED)]
-    if not set(kept) <= set(per_user):  # a list length that the run did not keep
-        per_user = _per_user(workspace, dataset, lists, settings.k, split)
-    return _audit(workspace, dataset, per_user[kept], lists, settings)
+    if not set(kept) <= set(per_user):
+        lists = lists_of_run(workspace, run, split)
+        per_user = per_user_of_lists(workspace, load(workspace, run.dataset), lists, k, split)
+    return per_user[kept]
 
 
 def audit_lists(
@@ -58,7 +63,7 @@ def audit_lists(
 ) -> AuditResult:
     """Compare the groups of users on lists that another system made, without any training here."""
     dataset = load(workspace, dataset_id)
-    per_user = _per_user(workspace, dataset, own.lists, settings.k, split)
+    per_user = per_user_of_lists(workspace, dataset, own.lists, settings.k, split)
     result = _audit(workspace, dataset, per_user, own.lists, settings)
     notes = [*own.notes, *_own_notes(dataset, own.lists, per_user, settings.k)]
     return replace(result, notes=(*result.notes, *notes))
@@ -82,9 +87,10 @@ def _own_notes(dataset: Dataset, lists: pd.DataFrame, per_user: pd.DataFrame, k:
     return found
 
 
-def _per_user(
+def per_user_of_lists(
     workspace: Workspace, dataset: Dataset, lists: pd.DataFrame, k: int, split: Split
 ) -> pd.DataFrame:
+    """Metrics at k of each user with purchases in the split."""
     events = table(workspace, dataset, "events", [USER, ITEM, EVENT, SPLIT])
     n_users, n_items = dataset.counts["users"], dataset.counts["catalogue"]
     return accuracy(lists, positives(events, n_items, n_users, split), ks=(k,))
@@ -97,7 +103,7 @@ def _audit(
     lists: pd.DataFrame,
     settings: AuditSettings,
 ) -> AuditResult:
-    users = table(workspace, dataset, "users")
+    users = users_with_numbers(workspace, dataset)
     return audit_users(
         per_user, lists[lists[RANK] <= settings.k], users, dataset.counts["catalogue"], settings
     )

@@ -5,7 +5,8 @@ import os
 import pandas as pd
 import streamlit as st
 
-from core.data.dataset import list_datasets, load
+from core.data.dataset import list_datasets, load, number_attributes
+from core.data.service import Outcome
 from core.fairness.audit import AuditResult
 from core.fairness.compare import RunComparison
 from core.schema.documents import Dataset, Run
@@ -18,11 +19,25 @@ from core.workflow import (
     showing,
     showing_behaviour,
     showing_product,
-    showing_service,
 )
-from core.workflow.auditing import audit_run
+from core.workflow.auditing import audit_run, lists_of_run, per_user_of_run
+from core.workflow.audits import pricing
+from core.workflow.audits.exposure import Exposure
+from core.workflow.audits.exposure import exposure as audit_exposure
+from core.workflow.audits.orders import answers as audit_answers
+from core.workflow.audits.orders import delivery as audit_delivery
+from core.workflow.audits.orders import read_orders
+from core.workflow.audits.quality import predicted_ratings
+from core.workflow.audits.quality import quality as audit_quality
+from core.workflow.audits.section import Section
+from core.workflow.audits.service import PredictedService, service
+from core.workflow.audits.service import residual_distributions as audit_residuals
+from core.workflow.audits.shop import Shop, read_shop
+from core.workflow.audits.slices import SlicesFound
+from core.workflow.audits.slices import slices as find_worst
 from core.workflow.behaviour_intent import RELIABILITY
 from core.workflow.runs import list_runs, load_run, run_table
+from core.workflow.service import PREDICTIONS
 from core.workflow.showing_groups import GroupMeans
 
 # The leading underscore keeps the workspace out of the key: there is one per server, and ids are unique in it.
@@ -38,11 +53,84 @@ def workspace() -> Workspace:
     return _open(os.environ.get("EVENHAND_WORKSPACE"), os.environ.get("EVENHAND_STORE"))
 
 
-@st.cache_data(max_entries=64, show_spinner="Comparing the groups …")
-def audit(
-    _workspace: Workspace, run_id: str, *, by: tuple[str, ...], k: int, reference: str | None
-) -> AuditResult:
-    return audit_run(_workspace, run_id, AuditSettings(by=(by,), k=k, reference=reference))
+BY_CONTENT = {AuditSettings: AuditSettings.model_dump_json}
+
+
+@st.cache_data(max_entries=64, show_spinner="Comparing the groups …", hash_funcs=BY_CONTENT)
+def audit(_workspace: Workspace, run_id: str, *, settings: AuditSettings) -> AuditResult:
+    return audit_run(_workspace, run_id, settings)
+
+
+@st.cache_data(max_entries=16, show_spinner=False)
+def numbers_of_users(_workspace: Workspace, dataset_id: str) -> tuple[str, ...]:
+    return number_attributes(_workspace, load(_workspace, dataset_id))
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the purchases …")
+def shop(_workspace: Workspace, dataset_id: str) -> Shop:
+    return read_shop(_workspace, load(_workspace, dataset_id))
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def lists(_workspace: Workspace, run_id: str) -> pd.DataFrame:
+    return lists_of_run(_workspace, load_run(_workspace, run_id), "test")
+
+
+@st.cache_data(max_entries=64, show_spinner="Weighing who is seen …", hash_funcs=BY_CONTENT)
+def exposure(_workspace: Workspace, run_id: str, *, settings: AuditSettings) -> Exposure:
+    dataset_id = load_run(_workspace, run_id).dataset
+    return audit_exposure(shop(_workspace, dataset_id), lists(_workspace, run_id), settings)
+
+
+@st.cache_data(max_entries=64, show_spinner="Comparing prices of the same product …", hash_funcs=BY_CONTENT)
+def same_product(_workspace: Workspace, dataset_id: str, *, settings: AuditSettings) -> Section:
+    return pricing.same_product(shop(_workspace, dataset_id), settings)
+
+
+@st.cache_data(max_entries=64, show_spinner="Holding more and more equal …", hash_funcs=BY_CONTENT)
+def price_ladder(_workspace: Workspace, dataset_id: str, *, settings: AuditSettings) -> Section:
+    return pricing.price_ladder(shop(_workspace, dataset_id), settings)
+
+
+@st.cache_data(max_entries=64, show_spinner="Adding up the discounts …", hash_funcs=BY_CONTENT)
+def discounts(_workspace: Workspace, dataset_id: str, *, settings: AuditSettings) -> Section:
+    return pricing.discounts(shop(_workspace, dataset_id), settings)
+
+
+@st.cache_data(max_entries=64, show_spinner="Taking the gap apart …", hash_funcs=BY_CONTENT)
+def why_discounts_differ(_workspace: Workspace, dataset_id: str, *, settings: AuditSettings) -> Section:
+    return pricing.why_discounts_differ(shop(_workspace, dataset_id), settings)
+
+
+@st.cache_data(max_entries=64, show_spinner="Following the offers …", hash_funcs=BY_CONTENT)
+def offers(_workspace: Workspace, dataset_id: str, *, settings: AuditSettings) -> Section:
+    return pricing.offers(shop(_workspace, dataset_id), settings)
+
+
+@st.cache_data(max_entries=64, show_spinner="Pricing the lists …", hash_funcs=BY_CONTENT)
+def steering(_workspace: Workspace, run_id: str, *, settings: AuditSettings) -> Section:
+    dataset_id = load_run(_workspace, run_id).dataset
+    return pricing.steering(shop(_workspace, dataset_id), lists(_workspace, run_id), settings)
+
+
+@st.cache_data(max_entries=64, show_spinner="Measuring in further ways …", hash_funcs=BY_CONTENT)
+def quality(_workspace: Workspace, run_id: str, *, settings: AuditSettings) -> Section:
+    run = load_run(_workspace, run_id)
+    return audit_quality(
+        shop(_workspace, run.dataset),
+        lists(_workspace, run_id),
+        per_user_of_run(_workspace, run, settings.k, "test"),
+        settings,
+        ratings=predicted_ratings(_workspace, run),
+    )
+
+
+@st.cache_data(max_entries=64, show_spinner="Searching all crossings …", hash_funcs=BY_CONTENT)
+def slices(_workspace: Workspace, run_id: str, *, settings: AuditSettings) -> SlicesFound:
+    run = load_run(_workspace, run_id)
+    return find_worst(
+        shop(_workspace, run.dataset), per_user_of_run(_workspace, run, settings.k, "test"), settings
+    )
 
 
 @st.cache_data(max_entries=64, show_spinner=False)
@@ -116,13 +204,42 @@ def reliability(_workspace: Workspace, run_id: str) -> pd.DataFrame:
     return run_table(_workspace, load_run(_workspace, run_id), RELIABILITY)
 
 
-@st.cache_data(max_entries=64, show_spinner="Reading the predictions …")
-def service_of_groups(
-    _workspace: Workspace, run_id: str, *, by: tuple[str, ...], outcome: str
-) -> showing_service.ServiceOfGroups:
-    run = load_run(_workspace, run_id)
-    named = {each.name: each for each in showing_service.outcomes_told(run)}
-    return showing_service.service_of_groups(_workspace, run, by=by, outcome=named[outcome])
+@st.cache_resource(max_entries=2, show_spinner="Reading the orders …")
+def orders(_workspace: Workspace, dataset_id: str) -> pd.DataFrame:
+    return read_orders(_workspace, load(_workspace, dataset_id))
+
+
+@st.cache_resource(max_entries=2, show_spinner="Reading the predictions …")
+def service_predictions(_workspace: Workspace, run_id: str) -> pd.DataFrame:
+    return run_table(_workspace, load_run(_workspace, run_id), PREDICTIONS)
+
+
+@st.cache_data(max_entries=64, show_spinner="Comparing how long groups wait …", hash_funcs=BY_CONTENT)
+def delivery(_workspace: Workspace, dataset_id: str, *, settings: AuditSettings) -> Section:
+    return audit_delivery(shop(_workspace, dataset_id), orders(_workspace, dataset_id), settings)
+
+
+@st.cache_data(max_entries=64, show_spinner="Comparing who answers …", hash_funcs=BY_CONTENT)
+def answers(_workspace: Workspace, dataset_id: str, *, settings: AuditSettings) -> Section:
+    return audit_answers(shop(_workspace, dataset_id), orders(_workspace, dataset_id), settings)
+
+
+@st.cache_data(max_entries=64, show_spinner="Holding predictions against what came …", hash_funcs=BY_CONTENT)
+def predicted_service(
+    _workspace: Workspace, run_id: str, *, outcome: Outcome, settings: AuditSettings
+) -> PredictedService:
+    bought = shop(_workspace, load_run(_workspace, run_id).dataset)
+    return service(bought, service_predictions(_workspace, run_id), outcome, settings)
+
+
+@st.cache_data(
+    max_entries=64, show_spinner="Comparing whole distributions of errors …", hash_funcs=BY_CONTENT
+)
+def residual_distributions(
+    _workspace: Workspace, run_id: str, *, outcome: Outcome, settings: AuditSettings
+) -> Section:
+    bought = shop(_workspace, load_run(_workspace, run_id).dataset)
+    return audit_residuals(bought, service_predictions(_workspace, run_id), outcome, settings)
 
 
 @st.cache_data(max_entries=32, show_spinner="Reading what customers wrote …")

@@ -6,6 +6,8 @@ reads the address into a widget's state, `publish` writes the view back.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from urllib.parse import quote, unquote
 
 import streamlit as st
 
@@ -38,6 +40,41 @@ def restore(name: str, options: Sequence, default: object, *, text: Callable[[ob
         else:
             unknown(name, wanted)
     keep(name, options, default)
+
+
+def restore_many(name: str, options: Sequence[str]) -> None:
+    """The same for a widget of several values: those of the address's that are options."""
+    wanted = asked(name)
+    if wanted is not None:
+        given = many_values(wanted)
+        for value in given:
+            if value not in options:
+                unknown(name, value)
+        st.session_state[name] = [value for value in given if value in options]
+    value = st.session_state.get(name, [])
+    st.session_state[name] = [one for one in value if one in options]
+
+
+def many_text(values: Sequence[str]) -> str | None:
+    """Several values as one parameter; None for none."""
+    return "|".join(quote(value, safe=" ") for value in values) or None
+
+
+def many_values(text: str) -> list[str]:
+    """What `many_text` wrote."""
+    return list(dict.fromkeys(unquote(part) for part in text.split("|") if part))
+
+
+def restore_date(name: str, *, first: date, last: date) -> None:
+    """The same for a day within the data's calendar; None where the address names none."""
+    wanted = asked(name)
+    if wanted is not None:
+        try:
+            st.session_state[name] = date.fromisoformat(wanted)
+        except ValueError:
+            unknown(name, wanted)
+    value = st.session_state.get(name)
+    st.session_state[name] = value if value is not None and first <= value <= last else None
 
 
 def keep(name: str, options: Sequence, default: object) -> None:

@@ -1,23 +1,34 @@
-"""One outcome of orders or reviews by group: what was observed, what was predicted, and how far off that is."""
+"""One outcome of orders or reviews by group: what was observed, what was predicted, and for whom that can be relied on."""
 
+import pandas as pd
 import streamlit as st
 
+from core.data.service import Outcome
 from core.figures import about_service
 from core.figures.about_groups import off_sentence, spread_sentence, wide_table
 from core.figures.claims import Claim, claims_figure
-from core.figures.groups import group_styles
+from core.figures.groups import PALETTE, group_styles
 from core.figures.model_card import card_metric
 from core.figures.model_card_text import standing_sentence
 from core.figures.model_words import model_words
 from core.figures.numbers import share
-from core.figures.text import markdown_text, spoken
-from core.schema.tables import EXPECTED, OBSERVED
-from core.workflow.showing_service import COVERED, DIFFERENCE, ERROR, ServiceOfGroups
-from pages.ui import blocks
+from core.figures.reliability import calibration_figure
+from core.figures.service_measures import (
+    claim_measures,
+    distance_measures,
+    form_of,
+    prediction_measures,
+)
+from core.figures.text import markdown_text
+from core.schema.settings import ALL, AuditSettings
+from core.workflow.audits.service import PredictedService
+from pages.ui import blocks, cached, service_gaps
 from pages.ui.group_picker import hidden_caption
 from pages.ui.shell import View
 
-CLAIMS = (Claim(OBSERVED, "observed", open=False), Claim(EXPECTED, "predicted", open=True))
+OBSERVED, PREDICTED, RESIDUAL, ERROR, COVERED = "observed", "predicted", "residual", "mae", "coverage"
+CLAIMS = (Claim(OBSERVED, "observed", open=False), Claim(PREDICTED, "predicted", open=True))
+MOST_DRAWN = len(PALETTE)  # groups of a calibration plot
 
 
 def title(name: str) -> str:
@@ -25,86 +36,108 @@ def title(name: str) -> str:
     return model_words(name).title
 
 
-def show(view: View, found: ServiceOfGroups) -> None:
-    """The two claims about each group, then how far the second can be relied on."""
-    together = {row.name: row for row in found.overall.rows.itertuples(index=False)}
-    if not together:
-        blocks.waiting("Fewer than 10 users stand behind this outcome, so nothing can be shown.")
-        return
-    unit = found.outcome.unit
-    with st.container(border=True):
-        st.markdown(
-            about_service.overall_sentence(together, rows=found.rows, title=found.outcome.title, unit=unit)
-        )
-        st.caption(f"Predicted {markdown_text(found.outcome.moment, limit=160)}.")
-    report = view.run.reports[found.outcome.name]
-    blocks.beside_rules(standing_sentence(card_metric(report, "mae")))
-    if not view.by:
-        blocks.waiting(
-            "These data name no user attributes, so there are no groups.", page="data", label="See why"
-        )
-    elif not found.means.shown:
-        blocks.waiting("Every group of this grouping has fewer than 10 users, so nothing can be shown.")
-    else:
-        _claims(view, found)
-        _reliance(view, found)
-        hidden_caption(found.means.hidden)
+def answer(view: View, outcome: Outcome, found: PredictedService) -> str:
+    """The sentence that the page opens with where no deliveries are told."""
+    measure = claim_measures(outcome.name, outcome.unit)[OBSERVED]
+    return about_service.gap_sentence(found.section.rows, f"{outcome.name}_{OBSERVED}", measure, by=view.by)
 
 
-def _claims(view: View, found: ServiceOfGroups) -> None:
-    rows, unit = found.means.rows, found.outcome.unit
-    form, name = about_service.form_of(unit), title(found.outcome.name)
-    answers = [spread_sentence(rows, claim.name, words=spoken(claim.title), form=form) for claim in CLAIMS]
+def claims(view: View, outcome: Outcome, found: PredictedService, *, told: str) -> None:
+    """What was observed beside what was predicted: two claims about each group; `told` has been said already."""
+    rows, unit, prefix = found.section.rows, outcome.unit, f"{outcome.name}_"
+    form, name = form_of(unit), title(outcome.name)
+    means = about_service.named_means(rows, prefix, [OBSERVED, PREDICTED, RESIDUAL, ERROR, COVERED])
+    together = about_service.overall(rows, prefix)
+    st.markdown(about_service.overall_sentence(together, rows=found.rows, title=outcome.title, unit=unit))
+    st.caption(f"Predicted {markdown_text(outcome.moment, limit=160)}.")
+    service_gaps.definition(prefix + OBSERVED, prefix + PREDICTED)
+    blocks.beside_rules(standing_sentence(card_metric(view.run.reports[outcome.name], ERROR)))
+    said = [spread_sentence(means, claim.name, words=claim.title.capitalize(), form=form) for claim in CLAIMS]
     off = off_sentence(
-        rows,
-        DIFFERENCE,
-        words="Prediction and observation differ",
+        means,
+        RESIDUAL,
+        words="Observation and prediction differ",
         form=about_service.difference_form(unit),
     )
-    blocks.section("What was observed, and what was predicted", answers[0])
-    st.markdown(f"{answers[1]} {off}")
+    st.markdown(f"{' '.join(said)} {off}")
     blocks.chart(
-        claims_figure(
-            rows,
-            group_styles(found.means.groups),
-            CLAIMS,
-            x_title=f"{name.lower()}, {unit}",
-            form=form,
-        ),
-        key=f"service-{found.outcome.name}",
-        alt=f"Observed and predicted {name.lower()} by group. {answers[0]}",
+        claims_figure(means, _styles(rows), CLAIMS, x_title=f"{name.lower()}, {unit}", form=form),
+        key=f"service-{outcome.name}",
+        alt=f"Observed and predicted {name.lower()} by group. {said[0]}",
         reading="Two different claims: a full dot is the mean of what users told or what happened, an open one the mean of "
         "what the model expected, each with its 95 % interval over users. A gap between groups in the one says nothing "
         "of the other.",
     )
+    for metric, measure in claim_measures(outcome.name, unit).items():
+        sentence = about_service.gap_sentence(rows, prefix + metric, measure, by=view.by)
+        if sentence != told:
+            st.markdown(f"{measure.title}: {sentence}")
     columns = {
         OBSERVED: ("Observed", form),
-        EXPECTED: ("Predicted", form),
-        DIFFERENCE: ("Predicted less observed", about_service.difference_form(unit)),
+        PREDICTED: ("Predicted", form),
+        RESIDUAL: ("Observed less predicted", about_service.difference_form(unit)),
+        ERROR: ("Mean absolute error", form),
+        COVERED: ("Inside the 90 % interval", share),
     }
-    _folded(view, found, columns, "observed and predicted")
-
-
-def _reliance(view: View, found: ServiceOfGroups) -> None:
-    rows, form = found.means.rows, about_service.form_of(found.outcome.unit)
-    error = spread_sentence(rows, ERROR, words="Mean absolute error", form=form)
-    covered = spread_sentence(rows, COVERED, words="Outcomes inside the 90 % interval", form=share)
-    blocks.section("Can the predictions be relied on for every group", f"{error} {covered}")
-    columns = {ERROR: ("Mean absolute error", form), COVERED: ("Inside the 90 % interval", share)}
-    shown = wide_table(rows, columns)
-    wanted = rows[rows["name"].isin(columns)]
-    blocks.table(wanted, name=f"error and coverage of {title(found.outcome.name)}", shown=shown)
-    blocks.how_to_read(
-        "The error is that of the predicted median; smaller is better. An interval that holds less than 90 % of a group's "
-        "outcomes promises that group too much."
-    )
-
-
-def _folded(view: View, found: ServiceOfGroups, columns: dict, what: str) -> None:
-    rows = found.means.rows
+    columns = {name: column for name, column in columns.items() if name in set(means["name"])}
     with st.expander("Numbers and download", icon=":material/table_rows:"):
         blocks.table(
-            rows[rows["name"].isin(columns)],
-            name=f"{title(found.outcome.name)} {what} by {'-'.join(view.by)}",
-            shown=wide_table(rows, columns),
+            means,
+            name=f"{name} observed and predicted by {'-'.join(view.by)}",
+            shown=wide_table(means, columns),
         )
+    hidden_caption(_hidden(rows))
+
+
+def reliance(view: View, outcome: Outcome, found: PredictedService, settings: AuditSettings) -> None:
+    """Errors, intervals, calibration and whole distributions of errors: alike for every group?"""
+    rows, prefix = found.section.rows, f"{outcome.name}_"
+    predictions = prediction_measures(outcome.name, outcome.unit)
+    distances = distance_measures(outcome.unit)
+    told = set(rows["metric"])
+    offered = {name: one for name, one in predictions.items() if f"{prefix}{name}_gap" in told} | distances
+    blocks.section("Can the predictions be relied on for every group")
+    name = service_gaps.choose("Measured by", "relied", {name: one.title for name, one in offered.items()})
+    service_gaps.definition(prefix + name)
+    if name in distances:
+        rows = cached.residual_distributions(
+            view.workspace, view.run.id, outcome=outcome, settings=settings
+        ).rows
+    service_gaps.show(view, rows, prefix + name, offered[name], key=f"reliance {title(outcome.name)} {name}")
+    _calibration(outcome, found)
+    service_gaps.notes(found.section.notes)
+
+
+def _calibration(outcome: Outcome, found: PredictedService) -> None:
+    bins, said = found.bins[0], about_service.calibration_sentence(found.off_line[0])
+    blocks.section("What predictions say, and what came", said)
+    if bins.empty:
+        return
+    users = bins.groupby("group", sort=False)["n"].sum()
+    drawn = bins[bins["group"].isin(users.nlargest(MOST_DRAWN).index)]
+    name = title(outcome.name).lower()
+    service_gaps.definition("calibration_intercept", "calibration_slope")
+    blocks.chart(
+        calibration_figure(
+            drawn,
+            _styles(found.section.rows),
+            x_title=f"predicted {name}, {outcome.unit}",
+            y_title="observed",
+            form=form_of(outcome.unit),
+        ),
+        key=f"calibration-{outcome.name}",
+        alt=f"Observed against predicted {name} of each group. {said}",
+        reading="Each group's predictions are sorted into bins of about equally many; a dot is a bin's mean prediction and "
+        "mean outcome, with its 95 % interval. On the dashed line they agree; below it the model predicted too much.",
+    )
+    if len(users) > MOST_DRAWN:
+        st.caption(f"The {MOST_DRAWN} groups with the most users are drawn; the table has all {len(users)}.")
+    blocks.folded_table(bins, name=f"calibration of {title(outcome.name)}")
+
+
+def _styles(rows: pd.DataFrame):
+    return group_styles(list(dict.fromkeys(rows.loc[rows["group"] != ALL, "group"])))
+
+
+def _hidden(rows: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(rows.loc[rows["suppressed"].astype(bool), "group"]))

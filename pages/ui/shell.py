@@ -7,6 +7,7 @@ import streamlit as st
 from core.figures.sentences import by_words
 from core.figures.text import markdown_text
 from core.schema.documents import Dataset, Run
+from core.schema.settings import AuditSettings, Scope
 from core.store.workspace import Workspace
 from pages.ui import blocks, cached, jobs, links, sidebar
 
@@ -23,17 +24,29 @@ PAGES = {  # file name -> title, icon, what the page answers
         ":material/format_list_numbered:",
         "What each group is shown, one user's list beside that user's own history, and what to expect of a product.",
     ),
-    "behaviour": (
-        "Behaviour",
-        ":material/route:",
-        "What users will do next: who buys soon, what, and which way the next steps go.",
+    "exposure": (
+        "Exposure",
+        ":material/visibility:",
+        "Which brands, sellers and categories are seen, and who sees them.",
+    ),
+    "pricing": (
+        "Pricing",
+        ":material/sell:",
+        "Who pays more for the same, who gets discounts and offers, and who is shown dearer products.",
     ),
     "service": (
         "Service",
         ":material/local_shipping:",
         "How satisfied each group is and how late its orders come, observed and predicted.",
     ),
+    "behaviour": (
+        "Behaviour",
+        ":material/route:",
+        "What users will do next: who buys soon, what, and which way the next steps go.",
+    ),
 }
+SCOPED = ("exposure", "pricing", "service")  # pages that can look at a part of the shop
+AUDITED = ("overview", *SCOPED)  # pages that cut numbers of users into groups as they are asked
 _ENTERED, _TARGET = "entered", "target"
 
 
@@ -48,7 +61,13 @@ class View:
     run: Run | None
     by: tuple[str, ...]
     k: int
+    scope: Scope
+    bins: int
     busy: bool = False
+
+    def settings(self, **chosen: object) -> AuditSettings:
+        """What an audit of this view is asked; `chosen` are settings of the page's own."""
+        return AuditSettings(by=(self.by,), k=self.k, scope=self.scope, bins=self.bins, **chosen)
 
     @property
     def next_step(self) -> dict[str, str]:
@@ -99,7 +118,7 @@ def begin_page(name: str) -> View:
         st.switch_page("app.py", query_params=_parameters())
     workspace = cached.workspace()
     jobs.start_first(workspace)
-    view = _view(workspace)
+    view = _view(workspace, scoped=name in SCOPED, audited=name in AUDITED)
     title, _, about = PAGES[name]
     st.title(title, anchor=False)
     st.caption(about if view.dataset is None else _subtitle(view))
@@ -134,15 +153,18 @@ def _show(id: str) -> None:
     jobs.forget_watched()
 
 
-def _view(workspace: Workspace) -> View:
+def _view(workspace: Workspace, *, scoped: bool, audited: bool) -> View:
     datasets, runs = cached.datasets(workspace), cached.runs(workspace)
     with st.sidebar:
         dataset, run = sidebar.choose_data(datasets, runs)
         by = sidebar.choose_groups(dataset.attributes, dataset.protected) if dataset else ()
         k = sidebar.choose_k() if dataset else 10
+        numbers = cached.numbers_of_users(workspace, dataset.id) if dataset and audited else ()
+        bins = sidebar.choose_bins(by, numbers)
+        scope = sidebar.choose_scope(cached.shop(workspace, dataset.id)) if dataset and scoped else Scope()
     if dataset:
         links.publish({"run": (run or dataset).id, "by": "*".join(by) or None, "k": str(k)})
-    return View(workspace, datasets, runs, dataset, run, by, k)
+    return View(workspace, datasets, runs, dataset, run, by, k, scope, bins)
 
 
 def _subtitle(view: View) -> str:
@@ -150,4 +172,7 @@ def _subtitle(view: View) -> str:
     parts.append(f"run {markdown_text(view.run.name)}" if view.run else "no model yet")
     if view.by:
         parts.append(f"groups by {by_words(view.by)}")
-    return " · ".join([*parts, f"top {view.k}"])
+    parts.append(f"top {view.k}")
+    if view.scope != Scope():
+        parts.append("**part of the shop**")
+    return " · ".join(parts)

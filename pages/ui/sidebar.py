@@ -1,15 +1,19 @@
 """The filters that all pages share: which data and model, which groups, how long a list."""
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 
 import streamlit as st
 
 from core.figures.numbers import moment, score
 from core.figures.text import plain, spoken
 from core.schema.documents import Dataset, Run
+from core.schema.settings import AuditSettings, Scope
+from core.workflow.audits.shop import Shop
 from pages.ui import links
 
 KS = (5, 10, 20, 50)  # list lengths whose accuracy every run keeps
+BINS = tuple(range(2, 13))
 _ALONE = ""
 
 
@@ -74,6 +78,79 @@ def choose_groups(attributes: Sequence[str], preferred: Sequence[str]) -> tuple[
         persist_state="session",
     )
     return (by, cross) if cross else (by,)
+
+
+def choose_bins(by: Sequence[str], numbers: Sequence[str]) -> int:
+    """Into how many groups a number with many values is cut; asked only where one is grouped by."""
+    default = AuditSettings.model_fields["bins"].default
+    cut = [spoken(name).lower() for name in by if name in numbers]
+    if not cut:
+        return default
+    links.restore("bins", BINS, default)
+    bins = st.select_slider(
+        f"Groups of {' and '.join(cut)}",
+        BINS,
+        key="bins",
+        persist_state="session",
+        help="A number is cut into so many groups with about equally many users",
+    )
+    links.publish_choice("bins", str(bins), default=str(default))
+    return bins
+
+
+def choose_scope(shop: Shop) -> Scope:
+    """Which part of the shop: categories, stores and a period, shared by the pages that look at purchases."""
+    chosen: dict[str, object] = {}
+    with st.expander("Part of the shop", icon=":material/filter_alt:", expanded=_narrowed()):
+        for key, setting, names, label in (
+            ("category", "categories", shop.categories, "Categories"),
+            ("store", "stores", shop.stores, "Stores"),
+        ):
+            links.restore_many(key, names)
+            if len(names) > 1:
+                chosen[setting] = tuple(
+                    st.multiselect(
+                        label,
+                        names,
+                        key=key,
+                        format_func=plain,
+                        placeholder=f"all {len(names):,}",
+                        persist_state="session",
+                    )
+                )
+        if shop.zone is not None:
+            first, last = _calendar(shop)
+            left, right = st.columns(2)
+            for side, key, setting, label in ((left, "from", "start", "From"), (right, "to", "end", "To")):
+                links.restore_date(key, first=first, last=last)
+                chosen[setting] = side.date_input(
+                    label, key=key, min_value=first, max_value=last, value=None, persist_state="session"
+                )
+        st.caption(
+            "Prices, discounts and service of these purchases alone; lists of those who bought in these stores and days."
+        )
+    if chosen.get("start") and chosen.get("end") and chosen["end"] < chosen["start"]:
+        st.warning("The period ends before it begins: its end is not used.", icon=":material/event_busy:")
+        chosen["end"] = None
+    scope = Scope(**chosen)
+    links.publish(
+        {
+            "category": links.many_text(scope.categories),
+            "store": links.many_text(scope.stores),
+            "from": scope.start and scope.start.isoformat(),
+            "to": scope.end and scope.end.isoformat(),
+        }
+    )
+    return scope
+
+
+def _narrowed() -> bool:
+    return any(name in st.query_params for name in ("category", "store", "from", "to"))
+
+
+def _calendar(shop: Shop) -> tuple[date, date]:
+    days = shop.bought["day"]
+    return tuple(date(1970, 1, 1) + timedelta(days=int(day)) for day in (days.min(), days.max()))
 
 
 def choose_k() -> int:

@@ -119,7 +119,7 @@ def _by_side(cells: Cells, values: np.ndarray, own: np.ndarray) -> np.ndarray:
     mine = own[cells.user]
     return np.stack(
         [np.bincount(cells.stratum, np.where(which, values, 0.0), minlength=width) for which in (mine, ~mine)]
-    )
+    ).astype(float)  # counts of nothing are whole numbers
 
 
 def _numerator(n: np.ndarray, total: np.ndarray) -> np.ndarray:

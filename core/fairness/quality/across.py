@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.fairness.group_rows import among, generator
+from core.fairness.group_rows import Bounds, among, generator
 from core.fairness.partition import Partition
 from core.fairness.quality.inequality import between_groups, entropy_contributions, generalised_entropy
 from core.fairness.rows import AuditRow
@@ -67,7 +67,13 @@ def worst_interval(moments: Moments, shown: np.ndarray, *, confidence: float) ->
 
 
 def across_rows(
-    values: np.ndarray, metrics: Sequence[str], part: Partition, settings: Statistics, *, section: str
+    values: np.ndarray,
+    metrics: Sequence[str],
+    part: Partition,
+    settings: Statistics,
+    *,
+    section: str,
+    bounds: Bounds = (-np.inf, np.inf),
 ) -> list[AuditRow]:
     """MADr and worst group of each metric, with what they would be if labels said nothing.
 
@@ -75,27 +81,28 @@ def across_rows(
     `reference` names; the p-value tells how often a group of shuffled users would do as badly. Neither is judged.
 
     Args:
-        values: (U, K), NaN where a user has no value.
+        values: (U, K), NaN where a user has no value. bounds: how far they can go, and so the intervals.
     """
     rows: list[AuditRow] = []
     for k, metric in enumerate(metrics):
         there = np.isfinite(values[:, k])
         own = among(part, there, minimum=settings.minimum_group)
         if own is not None and own.n_shown > 1:
-            rows += _across(values[there][:, [k]], metric, own, settings, section)
+            rows += _across(values[there][:, [k]], metric, own, settings, section, bounds)
     return rows
 
 
 def _across(
-    column: np.ndarray, metric: str, part: Partition, settings: Statistics, section: str
+    column: np.ndarray, metric: str, part: Partition, settings: Statistics, section: str, bounds: Bounds
 ) -> list[AuditRow]:
     rng, shown = generator(part, settings), np.arange(part.n_shown)
     options = {"n_groups": part.n_strata, "rng": rng}
     moments = bootstrap(column, part.strata, draws=settings.draws, **options)
     null = permuted_means(column, part.strata, permutations=settings.permutations, **options)[:, shown]
     confidence = settings.confidence
-    spread = difference_interval(moments, shown, confidence=confidence)
-    worst = worst_interval(moments, shown, confidence=confidence)
+    low, high = bounds
+    spread = difference_interval(moments, shown, confidence=confidence).within(0, high - low)
+    worst = worst_interval(moments, shown, confidence=confidence).within(low, high)
     spreads, worsts = mean_difference(null)[:, 0], null.min(axis=1)[:, 0] + column.mean()
     blank = AuditRow(section, part.attribute, ALL, metric, "mean", n=len(part.strata))
     named = part.shown_names[int(moments.mean[shown, 0].argmin())]

@@ -10,6 +10,22 @@ Utility = Callable[[np.ndarray, np.ndarray], np.ndarray]  # users (P,), items (P
 FREE_UP_TO = 0.05
 
 
+def purchases_as_utility(places: np.ndarray, items: np.ndarray, n_items: int) -> Utility:
+    """1 for an item that the user bought, else 0; bought after the lists were made, so that no ranker knew it.
+
+    Args:
+        places: (E,) row of the user of each purchase. items: (E,) item codes, under n_items.
+    """
+    keys = np.unique(places.astype(np.int64) * n_items + items)
+    keys = np.append(keys, np.iinfo(np.int64).max)  # lest a search end beyond the last
+
+    def utility(users: np.ndarray, listed: np.ndarray) -> np.ndarray:
+        wanted = users.astype(np.int64)[:, None] * n_items + listed
+        return (keys[np.searchsorted(keys, wanted)] == wanted).astype(float)
+
+    return utility
+
+
 def list_utilities(users: np.ndarray, lists: np.ndarray, utility: Utility, weights: np.ndarray) -> np.ndarray:
     """What lists are worth to users, (P,): sum_k w_k utility(u, item_k) / sum_k w_k; missing items are worth 0.
 

@@ -31,6 +31,24 @@ def shares_had(history: pd.DataFrame, codes: np.ndarray, labels: np.ndarray, *, 
     return _shares(history, codes, labels, n_labels, np.ones(len(history)))
 
 
+def largest(shares: np.ndarray, most: int) -> np.ndarray:
+    """The categories with the largest shares over all users, ascending: all of them, or `most` less one for the others.
+
+    They are the same for all groups, so that groups that are alike stay alike.
+    """
+    n_labels = shares.shape[1]
+    if n_labels <= most:
+        return np.arange(n_labels)
+    return np.sort(np.argsort(-np.nansum(shares, axis=0), kind="stable")[: most - 1])
+
+
+def with_others(shares: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Shares of the kept categories, and of all others together where there are any, (U, C) -> (U, K or K + 1)."""
+    others = np.setdiff1d(np.arange(shares.shape[1]), kept)
+    found = shares[:, kept]
+    return np.column_stack([found, shares[:, others].sum(axis=1)]) if len(others) else found
+
+
 def _shares(
     lines: pd.DataFrame, codes: np.ndarray, labels: np.ndarray, n_labels: int, weights: np.ndarray
 ) -> np.ndarray:

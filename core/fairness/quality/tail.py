@@ -1,15 +1,17 @@
 """The worst-served users: the mean of the lowest share of a group's users (conditional value at risk)."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from core.fairness.comparison import Contrasts, reference_weights
-from core.fairness.group_rows import among, generator, rows_of
+from core.fairness.group_rows import Bounds, among, generator, rows_of, within
 from core.fairness.partition import Partition
 from core.fairness.rows import AuditRow
 from core.fairness.stats import (
     Interval,
+    Moments,
     bootstrap,
     intervals,
     p_values,
@@ -43,21 +45,23 @@ def tail_rows(
     section: str,
     share: float = WORST_SHARE,
     tolerances: Mapping[str, float] | None = None,
+    bounds: Bounds = (-np.inf, np.inf),
 ) -> list[AuditRow]:
     """CVaR of each group's users, its gap and ratio, as `<metric>_cvar`; the rest is all other users together.
 
     The permutation test and the band compare shortfalls below the quantile of all users, which is the same to first
-    order where labels say nothing.
+    order where labels say nothing. Where nobody is below it, as with over a tenth of zeros, there is no test.
 
     Args:
-        values: (U,), NaN where a user has no value.
+        values: (U,), NaN where a user has no value. bounds: how far they can go.
     """
     there = np.isfinite(values)
     own = among(part, there, minimum=settings.minimum_group)
     if own is None:
         return []
-    found = _compare(values[there], own, settings, share)
-    return rows_of(found, [f"{metric}_cvar"], own, settings, section=section, tolerances=tolerances)
+    name = f"{metric}_cvar"
+    found = within(_compare(values[there], own, settings, share), [name], {name: bounds})
+    return rows_of(found, [name], own, settings, section=section, tolerances=tolerances)
 
 
 def _compare(values: np.ndarray, part: Partition, settings: Statistics, share: float) -> Contrasts:
@@ -86,13 +90,7 @@ def _stacked(parts: list[Interval]) -> Interval:
 
 
 def _one(values: np.ndarray, share: float, settings: Statistics, rng: np.random.Generator) -> Interval:
-    moments = bootstrap(
-        worst_share_values(values, share=share)[:, None],
-        np.zeros(len(values), dtype=np.int64),
-        n_groups=1,
-        draws=settings.draws,
-        rng=rng,
-    )
+    moments = _moments([worst_share_values(values, share=share)], settings, rng)
     return intervals(moments, np.ones((1, 1)), confidence=settings.confidence)
 
 
@@ -101,16 +99,19 @@ def _pair(
 ) -> tuple[Interval, Interval]:
     """Gap and ratio of a group and its reference, (1, 1) each; both have a quantile of their own."""
     blocks = [worst_share_values(values[side], share=share) for side in part.sides(group)]
-    moments = bootstrap(
-        np.concatenate(blocks)[:, None],
-        np.repeat([0, 1], [len(block) for block in blocks]),
-        n_groups=2,
-        draws=settings.draws,
-        rng=rng,
-    )
+    moments = _moments(blocks, settings, rng)
     first, second = np.eye(2)[:1], np.eye(2)[1:]
     gap = intervals(moments, first - second, confidence=settings.confidence)
     return gap, ratio_intervals(moments, first, second, confidence=settings.confidence)
+
+
+def _moments(blocks: list[np.ndarray], settings: Statistics, rng: np.random.Generator) -> Moments:
+    """Means of each side; exactly, as a ratio to what rounding made of zero would be without bounds."""
+    groups = np.repeat(np.arange(len(blocks)), [len(block) for block in blocks])
+    found = bootstrap(
+        np.concatenate(blocks)[:, None], groups, n_groups=len(blocks), draws=settings.draws, rng=rng
+    )
+    return replace(found, mean=np.array([[block.mean()] for block in blocks]))
 
 
 def _null(
@@ -118,6 +119,8 @@ def _null(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """P-values and band of the gaps of shortfalls below the common quantile, (C, 1) each."""
     tails = worst_share_values(values, share=share)[:, None]
+    if np.ptp(tails) == 0:
+        return tuple(np.full((len(compared), 1), np.nan) for _ in range(3))
     sums = np.zeros((part.n_strata, 1))
     np.add.at(sums, part.strata, tails - tails.mean())
     null = permuted_means(

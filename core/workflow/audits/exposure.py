@@ -87,7 +87,7 @@ def exposure(shop: Shop, lists: pd.DataFrame, settings: AuditSettings, *, split:
         groups,
         target,
         settings,
-        user_groups=[group_labels(shop.users, one) for one in settings.by],
+        user_groups=[group_labels(shop.users, one, bins=settings.bins) for one in settings.by],
         attention=Attention(settings.attention, settings.going_on),
         bought=Bought(before[[USER, ITEM]], after[[USER, ITEM]]),
     )

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from core.data.dataset import table
+from core.data.dataset import table, users_with_numbers
 from core.data.purchases import purchases
 from core.data.splits import local_dates
 from core.data.support import TIMING
@@ -96,7 +96,7 @@ def read_shop(workspace: Workspace, dataset: Dataset) -> Shop:
         bought[CATEGORY] = items[CATEGORY].cat.codes.to_numpy()[bought[ITEM]]
     return Shop(
         dataset=dataset,
-        users=table(workspace, dataset, "users"),
+        users=users_with_numbers(workspace, dataset),
         items=items,
         offers=table(workspace, dataset, "offers") if "offers" in dataset.tables else None,
         events=events,
@@ -207,4 +207,4 @@ def partitions(users: pd.DataFrame, codes: np.ndarray, settings: AuditSettings) 
             f"Fewer than {settings.minimum_group} users are left in this part of the shop; nothing can be shown."
         )
     options = {"minimum": settings.minimum_group, "reference": settings.reference}
-    return [partition(group_labels(users, by), codes, **options) for by in settings.by]
+    return [partition(group_labels(users, by, bins=settings.bins), codes, **options) for by in settings.by]

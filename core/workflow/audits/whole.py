@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -13,17 +14,30 @@ from core.fairness.audit import AuditResult
 from core.fairness.rows import SECTIONS, records
 from core.fairness.verdicts import EQUAL, UNDECIDED, UNEQUAL
 from core.progress import Progress, quiet
+from core.schema.documents import Dataset, Run
 from core.schema.settings import AuditSettings, Split
 from core.store.workspace import Workspace
-from core.workflow.auditing import audit_lists, audit_run, lists_of_run
+from core.workflow.auditing import (
+    audit_lists,
+    audit_run,
+    lists_of_run,
+    per_user_of_lists,
+    per_user_of_run,
+)
 from core.workflow.audits import pricing
 from core.workflow.audits.exposure import exposure
+from core.workflow.audits.orders import answers, delivery, read_orders
+from core.workflow.audits.quality import predicted_ratings, quality
 from core.workflow.audits.section import Section
+from core.workflow.audits.service import service
 from core.workflow.audits.shop import Shop, in_scope, read_shop
 from core.workflow.own_lists import read_own_lists
-from core.workflow.runs import load_run
+from core.workflow.runs import load_run, run_table
+from core.workflow.service import PREDICTIONS
+from core.workflow.showing_service import outcomes_told
 
 MOST_LINES = 12  # of one part, in a text
+Ask = Callable[[], Section]
 
 
 @dataclass(frozen=True)
@@ -54,9 +68,19 @@ def audit_of_run(
         NotFound: no such run, attribute, group, category or store.
     """
     run = load_run(workspace, run_id)
+    dataset = load(workspace, run.dataset)
     users = audit_run(workspace, run_id, settings, split=split)
-    shop = read_shop(workspace, load(workspace, run.dataset))
-    return _whole(users, _asked(shop, lists_of_run(workspace, run, split), settings, split), progress)
+    lists = Lists(
+        lists_of_run(workspace, run, split), per_user_of_run(workspace, run, settings.k, split), split
+    )
+    shop = _shop_with(workspace, dataset, settings)
+    asked = {
+        **_of_lists(shop, lists, settings, predicted_ratings(workspace, run)),
+        **_of_prices(shop, lists, settings),
+        **_of_predictions(workspace, run, shop, settings),
+        **_of_orders(workspace, dataset, shop, settings),
+    }
+    return _whole(users, asked, progress)
 
 
 def audit_of_lists(
@@ -75,24 +99,77 @@ def audit_of_lists(
         NotFound: no such dataset, attribute, group, category or store.
     """
     own = read_own_lists(workspace, dataset_id, path)
+    dataset = load(workspace, dataset_id)
     users = audit_lists(workspace, dataset_id, own, settings, split=split)
-    shop = read_shop(workspace, load(workspace, dataset_id))
-    return _whole(users, _asked(shop, own.lists, settings, split), progress)
+    per_user = per_user_of_lists(workspace, dataset, own.lists, settings.k, split)
+    lists, shop = Lists(own.lists, per_user, split), _shop_with(workspace, dataset, settings)
+    asked = {
+        **_of_lists(shop, lists, settings, None),
+        **_of_prices(shop, lists, settings),
+        **_of_orders(workspace, dataset, shop, settings),
+    }
+    return _whole(users, asked, progress)
 
 
-def _asked(
-    shop: Shop, lists: pd.DataFrame, settings: AuditSettings, split: Split
-) -> dict[str, Callable[[], Section]]:
-    """The questions of the audit, in order. NotFound: the scope names what is not there."""
+@dataclass(frozen=True)
+class Lists:
+    """Lists of all users for a split, and how good each user's is."""
+
+    rows: pd.DataFrame
+    per_user: pd.DataFrame
+    split: Split
+
+
+def _shop_with(workspace: Workspace, dataset: Dataset, settings: AuditSettings) -> Shop:
+    """The shop, in which the scope exists. NotFound: it names what is not there."""
+    shop = read_shop(workspace, dataset)
     in_scope(shop.bought, shop, settings.scope)
+    return shop
+
+
+def _of_lists(
+    shop: Shop, lists: Lists, settings: AuditSettings, ratings: pd.DataFrame | None
+) -> dict[str, Ask]:
+    per_user = lists.per_user
     return {
-        "Who is seen": lambda: exposure(shop, lists, settings, split=split).section,
+        "Further measures of lists": lambda: quality(
+            shop, lists.rows, per_user, settings, ratings=ratings, split=lists.split
+        ),
+        "Who is seen": lambda: exposure(shop, lists.rows, settings, split=lists.split).section,
+    }
+
+
+def _of_prices(shop: Shop, lists: Lists, settings: AuditSettings) -> dict[str, Ask]:
+    return {
         "Same product, same time, same store": lambda: pricing.same_product(shop, settings),
         "With more and more held equal": lambda: pricing.price_ladder(shop, settings),
         "Discounts": lambda: pricing.discounts(shop, settings),
         "Why discounts differ": lambda: pricing.why_discounts_differ(shop, settings),
         "Offers": lambda: pricing.offers(shop, settings),
-        "Prices in the lists": lambda: pricing.steering(shop, lists, settings, split=split),
+        "Prices in the lists": lambda: pricing.steering(shop, lists.rows, settings, split=lists.split),
+    }
+
+
+def _of_predictions(workspace: Workspace, run: Run, shop: Shop, settings: AuditSettings) -> dict[str, Ask]:
+    told = outcomes_told(run)
+    if not told:
+        return {}
+    predictions = run_table(workspace, run, PREDICTIONS)
+    return {
+        f"Predicted {outcome.title}, {outcome.moment}": partial(
+            lambda outcome: service(shop, predictions, outcome, settings).section, outcome
+        )
+        for outcome in told
+    }
+
+
+def _of_orders(workspace: Workspace, dataset: Dataset, shop: Shop, settings: AuditSettings) -> dict[str, Ask]:
+    if "service" not in dataset.tables:
+        return {}
+    orders = read_orders(workspace, dataset)
+    return {
+        "Who waits longer": lambda: delivery(shop, orders, settings).section,
+        "Who answers at all": lambda: answers(shop, orders, settings),
     }
 
 

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.data.labels import can_name_groups, labels
+from core.data.labels import BANDS, can_name_groups, labels
+from core.schema.settings import AuditSettings
 
 
 def categories(values) -> list[str]:
@@ -41,6 +42,17 @@ def test_many_numbers_become_bands_with_about_equally_many_users_and_open_ends()
     assert found.cat.categories.tolist() == names
     assert found.value_counts()[names[:-1]].between(9, 11).all()
     assert found.iloc[[0, 10, -1]].tolist() == ["under 30", "30–39", "Unknown"]
+
+
+@pytest.mark.parametrize("bins", [2, 3, 12])
+def test_many_numbers_become_as_many_bands_as_asked(bins):
+    found = labels(pd.Series(range(20, 140), name="years"), bins=bins)
+    assert len(found.cat.categories) == bins
+    assert found.value_counts().between(120 // bins - 2, 120 // bins + 2).all()
+
+
+def test_the_setting_of_an_audit_cuts_as_preparation_does_by_default():
+    assert AuditSettings(by=(("age",),)).bins == BANDS
 
 
 def test_few_numbers_stay_as_they_are():

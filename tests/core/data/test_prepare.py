@@ -35,7 +35,7 @@ def test_a_folder_of_files_becomes_a_dataset_that_can_be_read_back(workspace, fo
     dataset = prepare(workspace, "tables", SMALL, path=folder)
     assert load(workspace, dataset.id) == dataset
     assert dataset.name == "my_shop"
-    assert list(dataset.tables) == ["events", "users", "items"]
+    assert list(dataset.tables) == ["events", "users", "items", "user_numbers"]
     events, users, items = (table(workspace, dataset, name) for name in ("events", "users", "items"))
     assert len(events) == len(shop.events)
     decoded = pd.DataFrame(

@@ -57,6 +57,12 @@ def test_many_numbers_are_cut_at_their_quantiles_with_open_ends():
     assert labels(frame, "age")[39:41] == ["20–39", "40–58"]
 
 
+def test_many_numbers_are_cut_into_as_many_groups_as_asked_also_when_crossed():
+    frame = users(age=np.arange(100), sex=["f", "m"] * 50)
+    assert group_labels(frame, ("age",), bins=2).names == ("under 50", "50 and over")
+    assert group_labels(frame, ("age", "sex"), bins=3).shape == (3, 2)
+
+
 def test_a_value_that_most_users_have_is_a_group_of_its_own():
     spend = np.concatenate([np.zeros(900), np.linspace(1.5, 50, 100)])
     assert names(users(spend=spend), "spend") == ["under 1.5", "1.5 and over"]

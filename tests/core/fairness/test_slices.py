@@ -6,6 +6,7 @@ import pytest
 
 from core.errors import InputError, SettingsError
 from core.fairness.slices import find_slices
+from core.fairness.suppression import SHOWN, group_states
 from core.schema.settings import Statistics
 from tests.core.fairness.shops import skewed
 
@@ -119,6 +120,75 @@ def test_nested_slices_that_differ_by_few_users_are_not_both_shown():
     search = find_slices(rng.random(600) - bad, users, SETTINGS)
     sizes = [one.n for one in search.slices if "bad" in one.labels]
     assert len(sizes) == 1
+
+
+def test_a_group_that_an_audit_hides_is_not_looked_at():
+    """Beside groups that audits show, 60 users would give away the other 7."""
+    kind = np.repeat(["a", "b", "c", "d"], [400, 300, 60, 7])
+    found = find_slices(np.random.default_rng(1).random(767), pd.DataFrame({"kind": kind}), SETTINGS)
+    assert found.looked_at == 2
+    assert {one.labels for one in found.slices} == {("a",), ("b",)}
+
+
+def test_what_is_shown_of_crossings_tells_of_no_small_group():
+    """Three labels part the users, having each or not, into eight parts none of which is small; two are a cell that
+    audits show."""
+    for seed in range(6):
+        rng = np.random.default_rng(seed)
+        users = pd.DataFrame({name: rng.choice(list("xyz"), 500, p=[0.6, 0.3, 0.1]) for name in "ab"})
+        users["c"] = rng.choice(["x", "rare"], 500, p=[0.96, 0.04])
+        for one in find_slices(rng.random(500), users, SETTINGS).slices:
+            columns = [users[name] for name in one.attributes]
+            if len(columns) == 3:
+                having = np.column_stack([columns[axis] == one.labels[axis] for axis in range(3)])
+                sizes = np.bincount(having @ [4, 2, 1], minlength=8)
+                assert ((sizes == 0) | (sizes >= 10)).all()
+            if len(columns) == 2:
+                counts = pd.crosstab(*columns)
+                states = pd.DataFrame(group_states(counts.to_numpy(), 10), counts.index, counts.columns)
+                assert states.loc[one.labels] == SHOWN
+
+
+def test_a_crossing_from_which_margins_tell_of_a_small_group_is_not_looked_at():
+    """Users with x but neither of the other labels: those with x, less two pairs, and the three together again."""
+    sizes = {"xxx": 60, "xxy": 60, "xyx": 60, "xyy": 4, "yxx": 60, "yxy": 60, "yyx": 60, "yyy": 60}
+    kinds = np.repeat(list(sizes), list(sizes.values()))
+    users = pd.DataFrame({name: [kind[place] for kind in kinds] for place, name in enumerate("abc")})
+    found = find_slices(np.random.default_rng(1).random(424) - (kinds == "xxx"), users, SETTINGS)
+    assert not [one for one in found.slices if len(one.attributes) == 3 and one.labels[0] == "x"]
+
+
+def test_siblings_leave_enough_users_or_none_beside_them():
+    """Two of three sizes of a crossing are shown only if the third has nobody, or enough."""
+    rng = np.random.default_rng(4)
+    users = pd.DataFrame({"a": rng.choice(["x", "y"], 600), "b": rng.choice(["x", "y"], 600)})
+    users["c"] = np.where(rng.random(600) < 0.03, "rare", rng.choice(["x", "y"], 600))
+    inside = (users["a"] == "x") & (users["b"] == "x")
+    assert 0 < (inside & (users["c"] == "rare")).sum() < 10
+    found = find_slices(rng.random(600) - inside, users, SETTINGS)
+    shown = [
+        one for one in found.slices if one.attributes == ("a", "b", "c") and one.labels[:2] == ("x", "x")
+    ]
+    assert len(shown) <= 1
+
+
+def test_the_smallest_gap_that_could_be_found_shrinks_with_users():
+    one, other = (find_slices(*shop(13, n=n), SETTINGS, depth=1) for n in (500, 8000))
+
+    def detectable(search):
+        return {(s.attributes, s.labels): s.detectable for s in search.slices}
+
+    common = detectable(one).keys() & detectable(other).keys()
+    assert common
+    for name in common:
+        assert detectable(other)[name] == pytest.approx(detectable(one)[name] / 4, rel=0.35)
+
+
+def test_as_many_are_beyond_chance_as_have_a_small_p_value():
+    search = find_slices(*shop(1, n=4000, planted=0.7), SETTINGS)
+    small = sum(one.p_value <= 0.05 for one in search.slices)
+    assert search.alarm
+    assert search.beyond >= small >= 1
 
 
 def test_the_same_users_are_looked_at_once():

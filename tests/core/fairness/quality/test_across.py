@@ -79,3 +79,13 @@ def test_groups_explain_nothing_or_everything():
     assert whole.metric == "x_between_share"
     assert whole.value == pytest.approx(1)
     assert explained_rows(np.zeros(300), "x", part_of(strata), FAST, section="users") == []
+
+
+def test_intervals_go_no_further_than_the_metric():
+    strata = np.repeat([0, 1], [10, 300])
+    values = np.concatenate([np.r_[np.zeros(9), 0.2], np.random.default_rng(5).random(300)])[:, None]
+    rows = across_rows(values, ["x"], part_of(strata), FAST, section="users", bounds=(0.0, 1.0))
+    assert row_of(rows, "x_worst").low >= 0
+    assert row_of(rows, "x_madr").high <= 1
+    free = across_rows(values, ["x"], part_of(strata), FAST, section="users")
+    assert row_of(free, "x_worst").low < 0

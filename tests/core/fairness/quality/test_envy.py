@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from core.fairness.exposure.attention import position_weights
-from core.fairness.quality.envy import envy_metrics, envy_towards, list_utilities, sampled_envy
+from core.fairness.quality.envy import (
+    envy_metrics,
+    envy_towards,
+    list_utilities,
+    purchases_as_utility,
+    sampled_envy,
+)
 
 TASTES = np.array([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5]])
 
@@ -21,6 +27,14 @@ def test_utility_of_a_list_by_hand():
     found = list_utilities(np.array([0]), np.array([[0, 2, -1]]), by_taste, position_weights(3))
     w = position_weights(3)
     assert found[0] == pytest.approx((w[0] + 0.5 * w[1]) / w.sum())
+
+
+def test_what_users_bought_later_is_worth_one_to_them():
+    utility = purchases_as_utility(np.array([0, 0, 1]), np.array([4, 2, 9]), n_items=10)
+    worth = utility(np.array([0, 1]), np.array([[2, 3, 4], [9, 2, 0]]))
+    np.testing.assert_array_equal(worth, [[1, 0, 1], [1, 0, 0]])
+    nobody = purchases_as_utility(np.zeros(0, int), np.zeros(0, int), n_items=10)
+    assert not nobody(np.array([0]), np.array([[0, 9]])).any()
 
 
 def test_two_users_with_each_others_lists_envy_each_other():

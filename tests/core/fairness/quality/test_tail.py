@@ -51,3 +51,19 @@ def test_intervals_cover_and_tests_hold_their_level():
         rejected += gap.p_value <= 0.05
     assert covered >= 52
     assert rejected <= 8
+
+
+def test_where_over_a_tenth_of_all_have_nothing_groups_are_told_and_not_tested():
+    rng = np.random.default_rng(4)
+    strata = np.repeat([0, 1], [40, 400])
+    values = np.where((strata == 1) & (rng.random(440) < 0.4), 0, rng.random(440))
+    rows = tail_rows(
+        values, "x", part_of(strata), FAST, section="users", tolerances={"x_cvar": 0.01}, bounds=(0.0, 1.0)
+    )
+    gap = row_of(rows, "x_cvar_gap", "a")
+    assert gap.value == pytest.approx(row_of(rows, "x_cvar", "a").value)
+    assert gap.p_value is gap.tolerance is gap.null_high is None
+    assert all(0 <= row.low <= row.high <= 1 for row in rows if row.statistic == "mean")
+    assert [row.group for row in rows if row.statistic == "ratio"] == [
+        "b"
+    ]  # the rest of a has nothing to divide by

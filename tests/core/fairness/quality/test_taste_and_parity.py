@@ -16,7 +16,7 @@ from core.fairness.quality.parity import (
     parity_distances,
     with_counts,
 )
-from core.fairness.quality.shown import shares_had, shares_shown
+from core.fairness.quality.shown import largest, shares_had, shares_shown, with_others
 from core.fairness.quality.taste import taste_divergence
 from tests.core.fairness.parts import FAST, part_of
 
@@ -40,6 +40,15 @@ def test_every_line_of_a_history_counts_once():
     np.testing.assert_allclose(
         shares_had(history, np.array([0]), np.array([1, 0]), n_labels=2), [[1 / 3, 2 / 3]]
     )
+
+
+def test_small_categories_are_taken_together():
+    shares = np.array([[0.1, 0.6, 0.1, 0.2], [0.2, 0.5, 0.0, 0.3], [np.nan] * 4])
+    kept = largest(shares, 3)
+    assert kept.tolist() == [1, 3]
+    np.testing.assert_allclose(with_others(shares, kept)[:2], [[0.6, 0.2, 0.2], [0.5, 0.3, 0.2]])
+    assert np.isnan(with_others(shares, kept)[2]).all()
+    np.testing.assert_array_equal(with_others(shares, largest(shares, 4)), shares)
 
 
 def test_taste_by_hand():

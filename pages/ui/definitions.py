@@ -1,0 +1,77 @@
+"""What a metric means: its definition beside its name, and under a table for the line that was picked."""
+
+import pandas as pd
+import streamlit as st
+
+from core.fairness.definitions import definition_of
+from core.figures.definitions import as_markdown
+from core.figures.numbers import MISSING, count, p_value, with_interval
+from core.figures.text import plain
+from core.schema.settings import ALL, REST
+from pages.ui import blocks
+
+
+def explained(metric: str, *, section: str, key: str) -> None:
+    """A button with a metric's name that opens its definition."""
+    found = definition_of(metric, section)
+    if found is not None:
+        with st.popover(found.name, icon=":material/help:", type="tertiary", key=f"define-{key}-{metric}"):
+            st.markdown(as_markdown(found))
+
+
+def all_explained(metrics: list[str], *, section: str, key: str) -> None:
+    """One such button for each metric, in a row."""
+    with st.container(horizontal=True, gap="small"):
+        for metric in metrics:
+            explained(metric, section=section, key=key)
+
+
+@st.fragment
+def metric_table(rows: pd.DataFrame, *, name: str, section: str) -> None:
+    """Every row of a section; picking one opens the definition of its metric."""
+    shown = named(rows, section)
+    picked = st.dataframe(
+        shown,
+        hide_index=True,
+        height="content" if len(shown) <= blocks.MOST_ROWS else 35 * (blocks.MOST_ROWS + 1),
+        key=f"metrics-{name}",
+        on_select="rerun",
+        selection_mode="single-row",
+        alt=name,
+    )
+    chosen = picked.selection.rows
+    if chosen and (found := definition_of(rows["metric"].iloc[chosen[0]], section)) is not None:
+        with st.container(border=True):
+            st.markdown(as_markdown(found))
+    else:
+        st.caption("Pick a line to read what its metric means, how it is computed, and when not to use it.")
+    blocks.downloads(rows, name=name)
+
+
+def short(value: float) -> str:
+    """Three digits that count, whatever the unit."""
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}".replace("-", "−")
+
+
+def sample_words(n: object) -> str:
+    return n if isinstance(n, str) else count(n)
+
+
+def named(rows: pd.DataFrame, section: str) -> pd.DataFrame:
+    """The rows for the screen, metrics by the name that people read."""
+    found = [definition_of(metric, section) for metric in rows["metric"]]
+    names = [metric if one is None else one.name for metric, one in zip(rows["metric"], found, strict=True)]
+    columns = {
+        "Group": rows["group"].replace(ALL, "all users").map(plain),
+        "Metric": names,
+        "Statistic": rows["statistic"].map({"mean": "value", "gap": "gap", "ratio": "ratio"}),
+        "Value": [
+            with_interval(row.value, row.low, row.high, form=short) if pd.notna(row.value) else str(row.n)
+            for row in rows.itertuples()
+        ],
+        "Users": rows["n"].map(sample_words),
+        "Compared with": rows["reference"].fillna("").replace(REST, "everyone else").map(plain),
+        "p, corrected": rows["p_adjusted"].map(p_value).replace(MISSING, ""),
+        "Verdict": rows["verdict"].fillna("").str.replace("_", " "),
+    }
+    return pd.DataFrame(columns)

@@ -1,0 +1,210 @@
+"""Who waits longer in the same circumstances, and who answers: planted gaps, none, small groups, scopes, bad input."""
+
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.errors import InputError, NotFound
+from core.schema.settings import Scope
+from core.workflow.audits.orders import answers, circumstances, deliveries, delivery, one_per_order
+from tests.core.workflow.audits.served import BY_REGION, SMALL, gap, mean, numbers_of, served, shop_with
+
+UNEQUAL = "unequal"
+
+
+def unequal(rows: pd.DataFrame, suffix: str) -> set[tuple[str, str]]:
+    found = rows[(rows["verdict"] == UNEQUAL) & rows["metric"].str.endswith(f"{suffix}_gap")]
+    return set(zip(found["group"], found["metric"], strict=True))
+
+
+def test_a_region_that_waits_three_days_longer_is_found_and_the_planted_gap_lies_in_its_interval():
+    covered = 0
+    for seed in range(20):
+        shop, orders, _ = served(seed=seed, later=3.0)
+        found = delivery(shop, orders, BY_REGION.model_copy(update={"reference": "west"}))
+        rows = found.rows
+        row = gap(rows, "days_waited_adjusted", "north")
+        assert row["verdict"] == UNEQUAL
+        assert gap(rows, "days_waited_observed", "north")["value"] > 6  # five of them are the distance's
+        assert gap(rows, "days_waited_adjusted", "south")["verdict"] != UNEQUAL
+        covered += row["low"] <= 3.0 <= row["high"]
+    assert covered >= 17
+
+
+def test_where_the_circumstances_explain_everything_there_is_no_alarm():
+    alarms = 0
+    for seed in range(20):
+        shop, orders, _ = served(seed=seed)
+        rows = delivery(shop, orders, BY_REGION).rows
+        assert gap(rows, "days_waited_observed", "north")["verdict"] == UNEQUAL
+        alarms += bool(unequal(rows, "_adjusted"))
+    assert alarms <= 1
+
+
+def test_days_and_lateness_by_hand():
+    shop, orders, _ = served(60)
+    rows = delivery(shop, orders, BY_REGION).rows
+    came = deliveries(orders)
+    waited = (orders["delivered_at"] - orders["timestamp"]).dt.total_seconds() / 86400
+    region = shop.users["region"]
+    assert came["late"].tolist() == (waited > 12).astype(float).tolist()
+    for metric, values in (
+        ("days_waited", waited),
+        ("days_overdue", waited - 12),
+        ("late", (waited > 12).astype(float)),
+    ):
+        for group in ("north", "south"):
+            own = values[region == group].mean()
+            assert mean(rows, f"{metric}_observed", group) == pytest.approx(own, abs=1e-6)
+            row = gap(rows, f"{metric}_observed", group)
+            assert row["value"] == pytest.approx(own - values[region != group].mean(), abs=1e-6)
+    share = (waited > 12).mean()
+    for metric, level in (("days_waited", waited.mean()), ("days_overdue", waited.mean()), ("late", share)):
+        assert gap(rows, f"{metric}_adjusted", "north")["tolerance"] == pytest.approx(0.1 * level)
+
+
+def test_what_has_not_arrived_and_what_was_not_drawn_at_random_do_not_count():
+    shop, orders, _ = served(400)
+    open_, drawn = np.arange(400) % 10 == 0, np.arange(400) % 3 != 0
+    given = orders.assign(in_random_20k=drawn)
+    given.loc[open_, "delivered_at"] = pd.NaT
+    given.loc[~drawn, "delivered_at"] += pd.Timedelta(days=500)
+    found = delivery(shop, given, BY_REGION)
+    kept = delivery(shop, orders[drawn & ~open_].reset_index(drop=True), BY_REGION)
+    pd.testing.assert_frame_equal(found.rows, kept.rows)
+    told = " ".join(found.notes)
+    assert f"{(drawn & open_).sum()} more have not arrived" in told
+    assert f"{(~drawn).sum()} orders were not drawn at random" in told
+
+
+def test_notes_say_what_was_held_equal_and_what_stands_in_for_distance():
+    shop, orders, _ = served(200)
+    near = orders["seller_state"] == "SP"
+    without = orders.drop(columns="distance_km").assign(same_state=near.astype("boolean"))
+    known, unknown = (delivery(shop, one, BY_REGION) for one in (orders, without))
+    assert "Held equal: distance, freight, weight, the seller's state, month of the order." in known.notes
+    assert not any("Distance is not in these data" in note for note in known.notes)
+    (note,) = (note for note in unknown.notes if "Distance is not in these data" in note)
+    assert "whether seller and customer are of one state stand in for it" in note
+    alone = orders[["user", "timestamp", "delivered_at"]].assign(timestamp=orders["timestamp"].min())
+    bare = delivery(shop, alone, BY_REGION)
+    assert not bare.rows["metric"].str.contains("adjusted|late|overdue").any()
+    assert any("nothing could be held equal" in note for note in bare.notes)
+
+
+def test_what_tells_of_the_outcome_is_no_circumstance():
+    shop, orders, _ = served(60)
+    given = orders.assign(status="delivered late", reviewed_at=orders["delivered_at"])
+    assert list(circumstances(given, shop)) == ["distance_km", "freight", "weight_g", "seller_state", "month"]
+
+
+def test_lines_of_an_order_are_one_order_with_all_of_its_freight():
+    lines = pd.DataFrame(
+        {
+            "order_id": ["a", "a", None, "b", None],
+            "user": [0, 0, 1, 2, 1],
+            "freight": [1.0, 2.0, 5.0, np.nan, 7.0],
+        }
+    )
+    found = one_per_order(lines)
+    assert found["user"].tolist() == [0, 1, 2, 1]
+    np.testing.assert_array_equal(found["freight"], [3.0, 5.0, np.nan, 7.0])
+
+
+def test_the_names_of_regions_do_not_matter():
+    shop, orders, _ = served(300, later=1.0)
+    renamed = shop_with(shop.users["region"].map({"north": "z", "south": "y", "west": "x"}).to_numpy())
+    one, other = (delivery(each, orders, BY_REGION).rows for each in (shop, renamed))
+    for metric in ("days_waited_adjusted", "late_observed"):
+        assert gap(one, metric, "north")["value"] == pytest.approx(gap(other, metric, "z")["value"])
+        assert gap(one, metric, "north")["high"] == pytest.approx(gap(other, metric, "z")["high"])
+
+
+def test_small_groups_carry_no_number():
+    shop, orders, _ = served(300, small=True)
+    for section in (delivery(shop, orders, BY_REGION), answers(shop, orders, BY_REGION)):
+        own = section.rows[section.rows["group"] == SMALL]
+        assert own["suppressed"].all()
+        assert set(own["n"]) == {"hidden"}
+        assert numbers_of(section.rows, SMALL).isna().all(axis=None)
+        assert not any(SMALL in note for note in section.notes)
+
+
+def test_a_scope_cuts_orders_by_category_and_period_and_says_what_it_cannot_do():
+    shop, orders, _ = served(400)
+    orders.loc[::20, "item"] = -1
+    scope = Scope(categories=("tools",), stores=("a",), start=date(2024, 1, 10), end=date(2024, 2, 20))
+    inside = (orders["item"] % 2 == 1) & orders["timestamp"].between("2024-01-10", "2024-02-20 23:59:59")
+    inside &= orders["item"] >= 0
+    settings = BY_REGION.model_copy(update={"scope": scope})
+    for ask in (delivery, answers):
+        found = ask(shop, orders, settings)
+        kept = ask(shop, orders[inside].reset_index(drop=True), BY_REGION)
+        pd.testing.assert_frame_equal(found.rows, kept.rows)
+        told = " ".join(found.notes)
+        assert "choice of stores is not applied" in told
+        assert "20 orders of several products" in told
+
+
+def test_bad_scopes_and_lacking_columns_give_one_clear_error():
+    shop, orders, _ = served(100)
+    nowhere = BY_REGION.model_copy(update={"scope": Scope(categories=("none",))})
+    with pytest.raises(NotFound, match="no category 'none'"):
+        delivery(shop, orders, nowhere)
+    long_ago = BY_REGION.model_copy(update={"scope": Scope(end=date(2001, 1, 1))})
+    for ask in (delivery, answers):
+        with pytest.raises(InputError, match="Fewer than 10 users"):
+            ask(shop, orders, long_ago)
+    with pytest.raises(InputError, match="when orders were delivered"):
+        delivery(shop, orders.assign(delivered_at=pd.NaT), BY_REGION)
+    with pytest.raises(InputError, match="how satisfied customers were"):
+        answers(shop, orders.drop(columns="satisfaction"), BY_REGION)
+
+
+def test_a_group_without_a_late_order_is_not_called_less_late():
+    shop, orders, _ = served(400)
+    few = np.flatnonzero(shop.users["region"] == "south")[:20]
+    region = shop.users["region"].to_numpy(copy=True)
+    region[few] = "east"
+    orders["promised_at"] = orders["delivered_at"] + pd.Timedelta(days=1)
+    late = np.random.default_rng(3).random(400) < 0.08
+    late[few] = False
+    orders.loc[late, "promised_at"] -= pd.Timedelta(days=2)
+    rows = delivery(shop_with(region), orders, BY_REGION).rows
+    for suffix in ("_observed", "_adjusted"):
+        row = gap(rows, f"late{suffix}", "east")
+        assert row["verdict"] == "not_enough_data"
+        assert row["high"] > 3 / 20 - 0.1 > 0
+        assert row["p_value"] > 0.05
+
+
+def test_weights_bring_the_mean_of_answers_near_that_of_everybody():
+    shop, orders, _ = served(3000, later=3.0)
+    days = deliveries(orders)["days_waited"]
+    silent = np.random.default_rng(5).random(3000) < 1 / (1 + np.exp(3 - 0.25 * days))
+    given = orders.assign(in_random_5k=True)
+    given.loc[silent, "satisfaction"] = np.nan
+    found = answers(shop, given, BY_REGION)
+    own = shop.users["region"] == "north"
+    rate = mean(found.rows, "satisfaction_response_rate", "north")
+    assert rate == pytest.approx(1 - silent[own].mean(), abs=1e-6)
+    assert gap(found.rows, "satisfaction_response_rate", "north")["verdict"] == UNEQUAL
+    truth = orders["satisfaction"][own].mean()
+    naive, weighted = (
+        mean(found.rows, f"satisfaction_{name}_mean", "north") for name in ("naive", "weighted")
+    )
+    assert naive == pytest.approx(given["satisfaction"][own].mean(), abs=1e-6)
+    assert abs(weighted - truth) < 0.5 * abs(naive - truth)
+    told = " ".join(found.notes)
+    assert f"{(~silent).sum():,} of 3,000 orders of 3,000 users were rated" in told
+    assert "Chances below 5% count as 5%" in told
+
+
+def test_where_everybody_answers_nothing_is_unequal_and_the_note_says_so():
+    shop, orders, _ = served(300)
+    found = answers(shop, orders, BY_REGION)
+    assert not unequal(found.rows, "response_rate")
+    assert any("Every order here was rated" in note for note in found.notes)
+    assert gap(found.rows, "satisfaction_response_rate", "north")["value"] == 0

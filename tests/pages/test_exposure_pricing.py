@@ -1,0 +1,109 @@
+"""The Exposure and Pricing pages on a trained slice: answers, links, filters, and the states without an answer."""
+
+import pytest
+
+
+def text_of(app) -> str:
+    """Everything that is written on the page."""
+    kinds = ("title", "subheader", "markdown", "caption", "info", "warning", "error")
+    return "\n".join(str(one.value) for kind in kinds for one in getattr(app, kind))
+
+
+def chosen(app, key: str):
+    return app.session_state[key]
+
+
+@pytest.fixture
+def run_id(trained) -> str:
+    return trained[1][0].id
+
+
+def test_exposure_answers_first_and_its_choices_stand_in_the_link(open_page, trained, run_id):
+    app = open_page("exposure", trained[0], run=run_id, by="age", items="category", target="purchases")
+    assert not app.exception
+    answer = app.markdown[0].value
+    assert "of attention" in answer
+    assert "than its share of purchases" in answer
+    assert "95 % interval" in answer.replace("\\", "")
+    assert app.query_params["items"] == "category"
+    assert app.query_params["target"] == "purchases"
+    assert "Who sees what" in text_of(app)
+    app.selectbox(key="target").set_value("blend").run()
+    assert "a blend of catalogue and purchases" in app.markdown[0].value
+    app.select_slider(key="weight").set_value(0.9).run()
+    assert app.query_params["weight"] == "0.9"
+    app.selectbox(key="attention").set_value("geometric").run()
+    assert not app.exception
+    assert app.select_slider(key="going_on").value == 0.5
+
+
+def test_exposure_says_what_a_link_asks_for_that_is_not_there(open_page, trained, run_id):
+    app = open_page("exposure", trained[0], run=run_id, items="<b>moon</b>", target="gold")
+    assert not app.exception
+    said = text_of(app)
+    assert "which is not here" in said
+    assert "<b>" not in said.replace("\\<b\\>", "")
+
+
+def test_pricing_answers_with_interval_and_tolerance(open_page, trained, run_id):
+    app = open_page("pricing", trained[0], run=run_id, by="income")
+    assert not app.exception
+    answer = app.markdown[0].value.replace("\\", "")
+    assert "for the same product in the same week and store than everyone else" in answer
+    assert "95 % interval" in answer
+    assert "tolerance 1.0 %" in answer
+    assert "How much of the gap is what people buy" in text_of(app)
+
+
+@pytest.mark.parametrize(
+    ("see", "said"),
+    [
+        ("discounts", "Why the depth differs"),
+        ("offers", "were offered a campaign"),
+        ("lists", "dearer"),
+    ],
+)
+def test_every_question_of_the_pricing_page_has_an_answer(open_page, trained, run_id, see, said):
+    app = open_page("pricing", trained[0], run=run_id, by="age", see=see)
+    assert not app.exception
+    assert said in text_of(app)
+
+
+def test_filters_are_shared_by_pages_and_stand_in_the_link(open_page, trained, run_id):
+    link = {"run": run_id, "by": "age", "from": "2017-03-01", "to": "2017-06-30"}
+    app = open_page("pricing", trained[0], **link)
+    assert not app.exception
+    assert str(chosen(app, "from")) == "2017-03-01"
+    assert "part of the shop" in text_of(app)
+    whole = open_page("pricing", trained[0], run=run_id, by="age")
+    assert app.markdown[0].value != whole.markdown[0].value
+    exposure = open_page("exposure", trained[0], **link)
+    assert str(chosen(exposure, "to")) == "2017-06-30"
+    category = exposure.multiselect(key="category").options[0]
+    exposure.multiselect(key="category").set_value([category]).run()
+    assert exposure.query_params["category"]
+
+
+def test_a_link_with_several_stores_survives_odd_names(open_page, trained, run_id):
+    app = open_page("pricing", trained[0], run=run_id, store="nowhere|<i>x</i>", by="age")
+    assert not app.exception
+    assert "nowhere" in text_of(app)
+    assert chosen(app, "store") == []
+
+
+def test_an_empty_part_of_the_shop_says_so(open_page, trained, run_id):
+    app = open_page("pricing", trained[0], run=run_id, by="age", **{"from": "2017-12-31", "to": "2017-01-01"})
+    assert not app.exception
+    assert "The period ends before it begins" in text_of(app)
+
+
+def test_a_shop_without_prices_is_told_what_is_missing(open_page, reviewed):
+    app = open_page("pricing", reviewed[0])
+    assert not app.exception
+    assert "hold no prices" in text_of(app)
+
+
+def test_a_group_that_must_be_hidden_has_no_number_on_the_page(open_page, trained, run_id):
+    app = open_page("pricing", trained[0], run=run_id, by="age*income")
+    assert not app.exception
+    assert "hidden" in text_of(app)
