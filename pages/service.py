@@ -5,8 +5,7 @@ import streamlit as st
 from core.figures.absence import absence_sentence
 from core.figures.text import markdown_text
 from core.schema.settings import AuditSettings
-from core.workflow.service import OUTCOMES
-from core.workflow.showing_service import outcomes_told
+from core.workflow.service import OUTCOMES, outcomes_told
 from pages.ui import (
     blocks,
     cached,

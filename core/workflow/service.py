@@ -9,12 +9,12 @@ import pandas as pd
 
 from core.data.dataset import table
 from core.data.order_context import attributes_telling, context_of
-from core.data.service import OUTCOMES, Rows, rows_of
+from core.data.service import OUTCOMES, Outcome, Rows, rows_of
 from core.data.splits import TEST, TRAIN, VALIDATION
 from core.errors import CorruptArtefact, TrainingError
 from core.models.representations import Representations
 from core.progress import Progress, part_of, quiet
-from core.schema.documents import Artefact, Dataset, ModelReport
+from core.schema.documents import Artefact, Dataset, ModelReport, Run
 from core.schema.settings import Statistics, TrainSettings
 from core.schema.tables import (
     EXPECTED,
@@ -100,6 +100,13 @@ def service_chapter(
         _one(rows, shop, representations_of, settings, part) for rows, part in zip(found, parts, strict=True)
     ]
     return joined(chapters) if chapters else None
+
+
+def outcomes_told(run: Run) -> list[Outcome]:
+    """What the run's service models predict, in the order of OUTCOMES."""
+    if PREDICTIONS not in run.artefacts:
+        return []
+    return [each for each in OUTCOMES if each.name in run.reports and run.reports[each.name].metrics]
 
 
 def load_service(workspace: Workspace, artefact: Artefact) -> TrainedService:

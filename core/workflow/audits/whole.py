@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from core.data.dataset import load
+from core.data.service import Outcome
 from core.errors import InputError, NotFound
 from core.fairness.answers import answer
 from core.fairness.audit import AuditResult
@@ -29,12 +30,11 @@ from core.workflow.audits.exposure import exposure
 from core.workflow.audits.orders import answers, delivery, read_orders
 from core.workflow.audits.quality import predicted_ratings, quality
 from core.workflow.audits.section import Section
-from core.workflow.audits.service import service
+from core.workflow.audits.service import residual_distributions, service
 from core.workflow.audits.shop import Shop, in_scope, read_shop
 from core.workflow.own_lists import read_own_lists
 from core.workflow.runs import load_run, run_table
-from core.workflow.service import PREDICTIONS
-from core.workflow.showing_service import outcomes_told
+from core.workflow.service import PREDICTIONS, outcomes_told
 
 MOST_LINES = 12  # of one part, in a text
 Ask = Callable[[], Section]
@@ -155,12 +155,16 @@ def _of_predictions(workspace: Workspace, run: Run, shop: Shop, settings: AuditS
     if not told:
         return {}
     predictions = run_table(workspace, run, PREDICTIONS)
-    return {
-        f"Predicted {outcome.title}, {outcome.moment}": partial(
-            lambda outcome: service(shop, predictions, outcome, settings).section, outcome
-        )
-        for outcome in told
-    }
+    found: dict[str, Ask] = {}
+    for outcome in told:
+        words = f"{outcome.title}, predicted {outcome.moment}"
+        found[words] = partial(_predicted, shop, predictions, outcome, settings)
+        found[f"Errors of {words}"] = partial(residual_distributions, shop, predictions, outcome, settings)
+    return found
+
+
+def _predicted(shop: Shop, predictions: pd.DataFrame, outcome: Outcome, settings: AuditSettings) -> Section:
+    return service(shop, predictions, outcome, settings).section
 
 
 def _of_orders(workspace: Workspace, dataset: Dataset, shop: Shop, settings: AuditSettings) -> dict[str, Ask]:
@@ -168,7 +172,7 @@ def _of_orders(workspace: Workspace, dataset: Dataset, shop: Shop, settings: Aud
         return {}
     orders = read_orders(workspace, dataset)
     return {
-        "Who waits longer": lambda: delivery(shop, orders, settings).section,
+        "Who waits longer": lambda: delivery(shop, orders, settings),
         "Who answers at all": lambda: answers(shop, orders, settings),
     }
 

@@ -11,12 +11,12 @@ import pytest
 from core.data.prepare import prepare
 from core.errors import CorruptArtefact
 from core.models.representations import Representations
-from core.schema.documents import Dataset
+from core.schema.documents import Artefact, Dataset, Measured, ModelReport
 from core.schema.settings import DatasetSettings, TrainSettings
 from core.store.workspace import Workspace
 from core.train import quality
 from core.workflow.chapter import Chapter
-from core.workflow.service import load_service, service_chapter
+from core.workflow.service import PREDICTIONS, load_service, outcomes_told, service_chapter
 from tests.core.data.made_orders import Orders, made_orders
 
 SETTINGS = TrainSettings(device="cpu")
@@ -181,3 +181,13 @@ def test_ratings_are_predicted_where_orders_have_no_satisfaction_and_the_vectors
 
 def test_without_orders_and_reviews_there_is_no_chapter(prepared):
     assert service_chapter(prepared.workspace, prepared.dataset, nothing_known, SETTINGS) is None
+
+
+def test_only_outcomes_with_a_measured_model_are_offered(shop):
+    measured = ModelReport(metrics={"mae": Measured(value=1.0, n=60)})
+    artefact = Artefact(path="x", sha256="0" * 64, bytes=1)
+    run = shop.run.model_copy(update={"reports": {"rating": measured}, "artefacts": {PREDICTIONS: artefact}})
+    assert [outcome.name for outcome in outcomes_told(run)] == ["rating"]
+    lacking = run.model_copy(update={"reports": {"rating": ModelReport(metrics={}, notes=["Too few."])}})
+    assert outcomes_told(lacking) == []
+    assert outcomes_told(run.model_copy(update={"artefacts": {}})) == []
