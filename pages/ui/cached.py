@@ -97,6 +97,11 @@ def discounts(_workspace: Workspace, dataset_id: str, *, settings: AuditSettings
     return pricing.discounts(shop(_workspace, dataset_id), settings)
 
 
+@st.cache_data(max_entries=64, show_spinner="Comparing like with like …", hash_funcs=BY_CONTENT)
+def discounts_for_the_same(_workspace: Workspace, dataset_id: str, *, settings: AuditSettings) -> Section:
+    return pricing.discounts_for_the_same(shop(_workspace, dataset_id), settings)
+
+
 @st.cache_data(max_entries=64, show_spinner="Taking the gap apart …", hash_funcs=BY_CONTENT)
 def why_discounts_differ(_workspace: Workspace, dataset_id: str, *, settings: AuditSettings) -> Section:
     return pricing.why_discounts_differ(shop(_workspace, dataset_id), settings)

@@ -16,8 +16,9 @@ from pages.ui import blocks, cached, definitions, links
 from pages.ui.group_picker import hidden_caption
 from pages.ui.shell import View
 
+ANY = "any"
 KINDS = {
-    "any": "any discount",
+    ANY: "any discount",
     "loyalty": "loyalty discount",
     "coupon": "coupon",
     "coupon_match": "coupon match",
@@ -36,6 +37,8 @@ def show(view: View, groups: list[str]) -> None:
     rows = found.rows
     metric = _choose(set(rows["metric"]))
     kind, way = metric.removesuffix(SAME).split("_discount_")
+    if metric.endswith(SAME):
+        rows = cached.discounts_for_the_same(view.workspace, view.dataset.id, settings=view.settings()).rows
     words = f"{KINDS[kind]}, {WAYS[way]}"
     answer = about_pricing.discount_sentence(
         rows, metric, by=view.by, kind=KINDS[kind], deep=way == "depth", alike=metric.endswith(SAME)
@@ -77,7 +80,7 @@ def _choose(known: set[str]) -> str:
     )
     links.publish_choice("way", way, default="depth")
     metric = f"{kind}_discount_{way}"
-    alike = metric + SAME in known and right.toggle("Same product, week and store only", key="alike")
+    alike = kind == ANY and right.toggle("Same product, week and store only", key="alike")
     return metric + SAME if alike else metric
 
 

@@ -69,6 +69,14 @@ def test_every_question_of_the_pricing_page_has_an_answer(open_page, trained, ru
     assert said in text_of(app)
 
 
+def test_discounts_compare_like_with_like_when_asked(open_page, trained, run_id):
+    app = open_page("pricing", trained[0], run=run_id, by="age", kind="any", way="rate")
+    assert "for the same product, week and store" not in text_of(app).replace("\\", "")
+    app.toggle(key="alike").set_value(True).run()
+    assert not app.exception
+    assert "often for the same product, week and store than everyone else" in text_of(app)
+
+
 def test_filters_are_shared_by_pages_and_stand_in_the_link(open_page, trained, run_id):
     link = {"run": run_id, "by": "age", "from": "2017-03-01", "to": "2017-06-30"}
     app = open_page("pricing", trained[0], **link)

@@ -99,7 +99,22 @@ def price_ladder(shop: Shop, settings: AuditSettings) -> Section:
 
 
 def discounts(shop: Shop, settings: AuditSettings) -> Section:
-    """Rate and depth of discounts by kind, all in all and for the same product, week and store.
+    """Rate and depth of discounts by kind, over all purchases of a group.
+
+    Raises:
+        InputError: no list prices, or too few buyers. NotFound: no such group, category or store.
+    """
+    purchases = prices_within(shop, settings.scope)
+    parts, outcomes = partitions(shop.users, purchases.users, settings), discount_outcomes(purchases)
+    settings = with_permutations(settings, parts, metrics=len(outcomes))
+    rows: list[AuditRow] = []
+    for part in parts:
+        rows += discount_rows(purchases, part, settings, tolerance=settings.tolerance)
+    return section(rows, settings, users=len(purchases.users), notes=_notes(purchases))
+
+
+def discounts_for_the_same(shop: Shop, settings: AuditSettings) -> Section:
+    """Rate and depth of any discount among purchases of the same product, in the same week and store where these are known.
 
     Raises:
         InputError: no list prices, or too few buyers. NotFound: no such group, category or store.
@@ -107,10 +122,9 @@ def discounts(shop: Shop, settings: AuditSettings) -> Section:
     purchases = prices_within(shop, settings.scope)
     parts, outcomes = partitions(shop.users, purchases.users, settings), discount_outcomes(purchases)
     within = {name: values for name, values in outcomes.items() if name.startswith(ANY)}
-    settings = with_permutations(settings, parts, metrics=len(outcomes) + len(within))
+    settings = with_permutations(settings, parts, metrics=len(within))
     rows: list[AuditRow] = []
     for part in parts:
-        rows += discount_rows(purchases, part, settings, tolerance=settings.tolerance)
         for name, values in within.items():
             options = {"settings": settings, "permutations": settings.permutations}
             found = within_strata_gap(purchases, values, part, rng=generator(part, settings), **options)

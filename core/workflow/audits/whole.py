@@ -144,6 +144,7 @@ def _of_prices(shop: Shop, lists: Lists, settings: AuditSettings) -> dict[str, A
         "Same product, same time, same store": lambda: pricing.same_product(shop, settings),
         "With more and more held equal": lambda: pricing.price_ladder(shop, settings),
         "Discounts": lambda: pricing.discounts(shop, settings),
+        "Discounts for the same": lambda: pricing.discounts_for_the_same(shop, settings),
         "Why discounts differ": lambda: pricing.why_discounts_differ(shop, settings),
         "Offers": lambda: pricing.offers(shop, settings),
         "Prices in the lists": lambda: pricing.steering(shop, lists.rows, settings, split=lists.split),

@@ -96,6 +96,7 @@ def test_every_section_speaks_of_shown_groups_and_hides_the_others(shop):
         "same": pricing.same_product(shop, settings),
         "ladder": pricing.price_ladder(shop, settings),
         "discounts": pricing.discounts(shop, settings),
+        "for the same": pricing.discounts_for_the_same(shop, settings),
         "why": pricing.why_discounts_differ(shop, settings),
         "offers": pricing.offers(shop, settings),
     }
