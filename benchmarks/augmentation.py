@@ -40,7 +40,9 @@ def per_user(question: Question, settings: TrainSettings) -> pd.DataFrame:
 
 def measured(question: Question, values: dict, seeds: int) -> pd.DataFrame:
     """The mean over seeds of each user."""
-    found = [per_user(question, settings_from(TrainSettings, {**values, "seed": 7 + n})) for n in range(seeds)]
+    found = [
+        per_user(question, settings_from(TrainSettings, {**values, "seed": 7 + n})) for n in range(seeds)
+    ]
     return sum(found[1:], found[0]) / seeds
 
 
