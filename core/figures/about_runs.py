@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from core.figures.numbers import (
+    MISSING,
     count,
     duration,
     moment,
@@ -21,11 +22,15 @@ from core.schema.settings import TrainSettings
 
 def runs_sentence(runs: Sequence[Run]) -> str:
     """How many runs there are, and the best of them."""
+    if not runs:
+        return "No run yet."
+    brought = sum(run.brought for run in runs)
+    number = plural(len(runs), "run") + (f", {brought} with lists of another system" if brought else "")
     scored = [run for run in runs if "ndcg@10" in run.metrics.get("validation", {})]
     if not scored:
-        return "No run yet."
+        return f"{number}."
     best = max(scored, key=lambda run: run.metrics["validation"]["ndcg@10"])
-    return f"{plural(len(runs), 'run')}; **{markdown_text(best.name)}** is best on the validation split."
+    return f"{number}; **{markdown_text(best.name)}** is best on the validation split."
 
 
 def run_table(runs: Sequence[Run]) -> pd.DataFrame:
@@ -55,11 +60,15 @@ def run_table_shown(runs: Sequence[Run], beside: Sequence[pd.DataFrame]) -> pd.D
 def _run_line(run: Run, accuracy: pd.DataFrame) -> dict[str, str]:
     own = accuracy[accuracy["is_model"]].iloc[0]
     best = accuracy[~accuracy["is_model"]]["value"].max()
-    return {
+    told = {
         "Run": plain(run.name, limit=60),
         "Trained": moment(run.created_at),
         "Test NDCG@10": with_interval(own["value"], own["low"], own["high"], own["n"]),
-        "Beside best rule": ratio(own["value"] / best) if best and best > 0 else "–",
+        "Beside best rule": ratio(own["value"] / best) if best and best > 0 else MISSING,
+    }
+    if run.brought:
+        return told | dict.fromkeys(("Epochs", "Time", "Device"), MISSING) | {"Settings": "another system's lists"}
+    return told | {
         "Epochs": count(len(run.history)),
         "Time": duration(run.seconds),
         "Device": run.device,
@@ -83,6 +92,8 @@ def setting_text(value: object) -> object:
 
 def training_sentence(run: Run) -> str:
     """How long a run took and which of its epochs was kept."""
+    if run.brought:
+        return f"**{markdown_text(run.name)}** holds lists that another system made; nothing was trained here."
     if not run.history:
         return f"**{markdown_text(run.name)}** kept no history."
     best = max(run.history, key=lambda epoch: epoch.validation_ndcg)
@@ -126,6 +137,9 @@ def comparison_sentence(rows: pd.DataFrame, *, metric: str) -> str:
 
 def settings_sentence(first: Run, second: Run) -> str:
     """Which settings two runs differ in."""
+    brought = [letter for letter, run in (("A", first), ("B", second)) if run.brought]
+    if brought:
+        return f"Another system made the lists of {' and '.join(brought)}: there are no settings to compare."
     names = sorted(first.settings.keys() | second.settings.keys())
     differing = [
         spoken(name).lower() for name in names if first.settings.get(name) != second.settings.get(name)

@@ -23,6 +23,8 @@ def absence_sentence(
     notes = [note for name in reports if name in run.reports for note in run.reports[name].notes]
     if notes:
         return " ".join(markdown_text(note, limit=500) for note in dict.fromkeys(notes))
+    if run.brought:
+        return "Another system made these lists, and nothing was trained here that could tell. Train a model to have it."
     if "models" not in run.settings:
         return "This run was made before there were such models. Train again to have them."
     if not trained_with(run, model):

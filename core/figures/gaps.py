@@ -12,6 +12,7 @@ from core.figures.units import POINTS, Unit
 
 FADED = 0.45  # groups of fewer than 30 users
 MAXIMUM_ROWS = 24
+ALIKE = 0.01  # tolerances that differ by less, relative to the largest, are one
 VERDICT_WORDS = {
     "unequal": "unequal",
     "equal_within_tolerance": "equal within tolerance",
@@ -55,7 +56,7 @@ def gap_figure(
     visible = ~rows["suppressed"].astype(bool).to_numpy()
     seen = rows[visible]
     if len(seen):
-        _tolerance_band(drawn, float(seen["tolerance"].max()), unit)
+        _tolerance_bands(drawn, seen["tolerance"].to_numpy(float), places[visible], unit)
         _null_band(drawn, seen, places[visible], unit)
         _dots(drawn, seen, places[visible], styles, metric, unit)
     for place in places[~visible]:
@@ -67,19 +68,22 @@ def gap_figure(
     return drawn
 
 
-def _tolerance_band(drawn: go.Figure, tolerance: float, unit: Unit) -> None:
-    if not np.isfinite(tolerance):  # nothing here is judged
+def _tolerance_bands(drawn: go.Figure, tolerances: np.ndarray, places: np.ndarray, unit: Unit) -> None:
+    """One band where all rows have the same tolerance, else one per row; none where nothing is judged."""
+    known = np.isfinite(tolerances)
+    if not known.any():
         return
-    end = unit.scale * tolerance
-    drawn.add_vrect(-end, end, fillcolor=BAND, line_width=0, layer="below")
+    alike = np.ptp(tolerances[known]) < ALIKE * tolerances[known].max()
+    band = {"fillcolor": BAND, "line_width": 0, "layer": "below"}
+    for tolerance, place in zip(tolerances[known], places[known], strict=True):
+        end = unit.scale * tolerance
+        if alike:
+            drawn.add_vrect(-end, end, **band)
+            break
+        drawn.add_shape(type="rect", x0=-end, x1=end, y0=place - 0.5, y1=place + 0.5, **band)
+    words = f"tolerance ±{unit.amount(tolerances[known].max())}" if alike else "tolerance of each row"
     drawn.add_annotation(
-        x=0,
-        y=1,
-        yref="paper",
-        yanchor="bottom",
-        text=f"tolerance ±{unit.amount(tolerance)}",
-        showarrow=False,
-        font={"size": 12},
+        x=0, y=1, yref="paper", yanchor="bottom", text=words, showarrow=False, font={"size": 12}
     )
     drawn.update_layout(margin={"t": 26})
 

@@ -14,7 +14,7 @@ from core.train.objectives import WEIGHTS
 
 DIFFERENCE = "_difference"
 BETTER, WORSE, OPEN = "better", "worse", "no difference shown"
-RECOMMENDER = "recommender"
+RECOMMENDER, BROUGHT = "recommender", "brought"
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def model_card(run: Run, dataset: Dataset, accuracy: Mapping[str, pd.DataFrame])
     """
     recommender = CardModel(
         RECOMMENDER,
-        *_words(RECOMMENDER),
+        *_words(BROUGHT if run.brought else RECOMMENDER),
         tuple(_beside(metric, rows) for metric, rows in accuracy.items()),
         tuple(run.reports[RECOMMENDER].notes if RECOMMENDER in run.reports else ()),
     )
@@ -86,12 +86,15 @@ def _words(name: str) -> tuple[str, str]:
 
 
 def _run(run: Run) -> dict[str, Any]:
-    names = ("id", "name", "created_at", "seconds", "device", "device_reason", "sequences_per_second")
+    names = (
+        *("id", "name", "created_at", "brought"),
+        *("seconds", "device", "device_reason", "sequences_per_second"),
+    )
     return {name: getattr(run, name) for name in names}
 
 
 def _training(run: Run, dataset: Dataset) -> dict[str, Any]:
-    """The settings, and apart from them those that matter most to a reader."""
+    """The settings, and apart from them those that matter most to a reader; None: not known."""
     learnt = run.history[-1].losses if run.history else {}
     settings = run.settings
     return {
@@ -99,7 +102,7 @@ def _training(run: Run, dataset: Dataset) -> dict[str, Any]:
         "seed": settings.get("seed"),
         "objectives": {name: settings.get(WEIGHTS.get(name, "")) for name in learnt},
         "protected_attributes": dataset.protected,
-        "protected_attributes_seen": bool(settings.get("protected_inputs", False)),
+        "protected_attributes_seen": None if run.brought else bool(settings.get("protected_inputs", False)),
         "settings": settings,
     }
 

@@ -85,6 +85,11 @@ def training_lines(card: ModelCard) -> list[str]:
     """The settings that matter, as Markdown lines."""
     training, run = card.training, card.run
     names = ", ".join(markdown_text(name) for name in training["protected_attributes"]) or "none are named"
+    if run["brought"]:
+        return [
+            "Another system made the lists: nothing was trained here, so there are no objectives, seed or settings.",
+            f"Whether that system saw protected attributes ({names}) is not known here.",
+        ]
     seen = (
         "were inputs of the model" if training["protected_attributes_seen"] else "were not shown to the model"
     )
@@ -132,9 +137,7 @@ def card_markdown(card: ModelCard) -> str:
         f"# Model card: {markdown_text(run['name'])}",
         f"Run {run['id']}, {moment(run['created_at'])} UTC. 95 % intervals; n counts users or rows.",
         "## Training",
-        _bullets(training_lines(card)[:-1]),
-        "All settings: "
-        + ", ".join(_setting(name, value) for name, value in card.training["settings"].items()),
+        *_training_part(card),
         "## Data and limits",
         _bullets(data_lines(card)),
     ]
@@ -144,6 +147,13 @@ def card_markdown(card: ModelCard) -> str:
         lines += [_markdown_table(model)] if model.metrics else []
         lines += [_bullets([markdown_text(note, limit=800) for note in model.notes])] if model.notes else []
     return "\n\n".join(lines) + "\n"
+
+
+def _training_part(card: ModelCard) -> list[str]:
+    if card.run["brought"]:
+        return [_bullets(training_lines(card))]
+    settings = ", ".join(_setting(name, value) for name, value in card.training["settings"].items())
+    return [_bullets(training_lines(card)[:-1]), f"All settings: {settings}"]
 
 
 def _setting(name: str, value: object) -> str:

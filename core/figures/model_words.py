@@ -17,6 +17,9 @@ class Words:
 
 MODELS = {
     "recommender": Words("Recommender", "Ranks the whole catalogue for each user: what will be taken next."),
+    "brought": Words(
+        "Lists of another system", "What another system recommends to each user; nothing was trained here."
+    ),
     "cold_start": Words(
         "New products", "Ranks products that were held out of training, by their content alone."
     ),

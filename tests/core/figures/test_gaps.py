@@ -103,3 +103,15 @@ def test_the_verdict_table_hides_what_is_hidden_and_says_how_many_users_would_de
     assert table.loc["19-24", "Gap"] == "−8.0 pp [−12.0 pp, −4.0 pp]"
     assert "unequal" in table.loc["19-24", "Verdict"]
     assert table["Users to decide it"].tolist().count("about 780 more") == 1
+
+
+def test_rows_with_tolerances_of_their_own_have_bands_of_their_own(gaps):
+    seen = gaps[~gaps["suppressed"]].head(2)
+
+    def bands(*tolerances: float) -> list[tuple]:
+        figure = gap_figure(seen.assign(tolerance=tolerances), group_styles(GROUPS), metric="share")
+        return [(one.x0, one.x1, one.y0, one.y1) for one in figure.layout.shapes if one.fillcolor]
+
+    assert [ends[:2] for ends in bands(0.02, 0.02)] == [(-2, 2)]
+    assert bands(0.02, 0.005) == [(-2, 2, 0.5, 1.5), (-0.5, 0.5, -0.5, 0.5)]
+    assert not bands(np.nan, np.nan)
