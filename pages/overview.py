@@ -6,9 +6,9 @@ from core.figures import scorecard, sentences
 from core.figures.accuracy import accuracy_figure
 from core.figures.gaps import gap_figure, shown_rows
 from core.figures.groups import group_styles
-from core.figures.text import markdown_text, plain
-from core.schema.settings import REST
+from core.figures.text import markdown_text
 from pages.ui import blocks, cached, links, more_measures, worst_crossing
+from pages.ui.reference_picker import restore_reference, show_reference
 from pages.ui.shell import begin_page
 
 view = begin_page("overview")
@@ -23,8 +23,7 @@ if not view.by:
 
 audit = cached.audit(view.workspace, view.run.id, settings=view.settings())
 groups = scorecard.shown_groups(audit.rows)
-links.restore("reference", [REST, *groups], REST)
-if (reference := st.session_state["reference"]) != REST:
+if reference := restore_reference(groups):
     audit = cached.audit(view.workspace, view.run.id, settings=view.settings(reference=reference))
 kinds = [metric.partition("@")[0] for metric in audit.metrics]
 links.restore("metric", kinds, kinds[0])
@@ -54,15 +53,8 @@ left.segmented_control(
     help="NDCG rewards early hits, recall counts them, MRR looks at the first, coverage at how much of the catalogue is shown",
 )
 links.publish_choice("metric", st.session_state["metric"], default=kinds[0])
-right.selectbox(
-    "Compared with",
-    [REST, *groups],
-    key="reference",
-    format_func=lambda group: "everyone else" if group == REST else plain(group),
-    persist_state="session",
-    help="Everyone else, those of unknown attributes included; or one group that all others are held against",
-)
-links.publish_choice("reference", reference, default=REST)
+with right:
+    show_reference(groups)
 blocks.chart(
     gap_figure(gaps, group_styles(scorecard.all_groups(audit.rows)), metric=name),
     key="gaps",
@@ -86,7 +78,7 @@ for note in audit.notes:
     st.caption(markdown_text(note, limit=400))
 
 worst_crossing.show(view)
-more_measures.show(view, None if reference == REST else reference)
+more_measures.show(view, reference)
 
 blocks.section("Is the recommender any good?")
 beside = cached.beside_baselines(view.workspace, view.run.id, metric=f"ndcg@{view.k}")

@@ -22,6 +22,7 @@ if not view.by:
     )
     st.stop()
 
+view = pricing_same.with_reference(view)
 blocks.notes()
 groups = pricing_same.show(view)
 QUESTIONS = {

@@ -1,5 +1,7 @@
 """Same product, same time, same store: who pays more, and what is left of the gap the more is held equal."""
 
+from dataclasses import replace
+
 import streamlit as st
 
 from core.figures import about_pricing
@@ -14,9 +16,22 @@ from core.schema.settings import ALL, AuditSettings
 from core.workflow.audits.pricing import STRATA_WORDS
 from pages.ui import blocks, cached, definitions
 from pages.ui.group_picker import choose_groups, hidden_caption
+from pages.ui.reference_picker import restore_reference, show_reference
 from pages.ui.shell import View
 
 METRIC = "same_product_price"
+
+
+def with_reference(view: View) -> View:
+    """The view, compared with the group that the link or an earlier choice asks for."""
+    return replace(view, reference=restore_reference(_groups(view)))
+
+
+def _groups(view: View) -> list[str]:
+    """Groups large enough to be compared, whoever is the reference."""
+    whole = replace(view, reference=None)
+    rows = cached.same_product(view.workspace, view.dataset.id, settings=whole.settings()).rows
+    return list(dict.fromkeys(rows.loc[(rows["group"] != ALL) & ~rows["suppressed"].astype(bool), "group"]))
 
 
 def show(view: View) -> list[str]:
@@ -35,6 +50,7 @@ def show(view: View) -> list[str]:
     hidden = tuple(gaps.loc[gaps["suppressed"].astype(bool), "group"])
     styles = group_styles(groups)
     blocks.section(f"Who pays more for {place}")
+    show_reference(_groups(view))
     if gaps["value"].notna().any():
         blocks.chart(
             gap_figure(

@@ -64,10 +64,12 @@ class View:
     scope: Scope
     bins: int
     busy: bool = False
+    reference: str | None = None  # the group that others are compared with, where a page asks
 
     def settings(self, **chosen: object) -> AuditSettings:
         """What an audit of this view is asked; `chosen` are settings of the page's own."""
-        return AuditSettings(by=(self.by,), k=self.k, scope=self.scope, bins=self.bins, **chosen)
+        own = {"by": (self.by,), "k": self.k, "scope": self.scope, "bins": self.bins}
+        return AuditSettings(**own | {"reference": self.reference} | chosen)
 
     @property
     def next_step(self) -> dict[str, str]:

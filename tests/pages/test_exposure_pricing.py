@@ -69,6 +69,15 @@ def test_every_question_of_the_pricing_page_has_an_answer(open_page, trained, ru
     assert said in text_of(app)
 
 
+def test_prices_are_compared_with_a_named_group_when_asked(open_page, trained, run_id):
+    app = open_page("pricing", trained[0], run=run_id, by="age", reference="Unknown")
+    assert not app.exception
+    assert "than Unknown" in app.markdown[0].value
+    app.selectbox(key="reference").set_value("rest").run()
+    assert "than everyone else" in app.markdown[0].value
+    assert "reference" not in app.query_params
+
+
 def test_discounts_compare_like_with_like_when_asked(open_page, trained, run_id):
     app = open_page("pricing", trained[0], run=run_id, by="age", kind="any", way="rate")
     assert "for the same product, week and store" not in text_of(app).replace("\\", "")
