@@ -2,7 +2,17 @@
 
 import streamlit as st
 
-from pages.ui import blocks, cached, links, pricing_discounts, pricing_lists, pricing_offers, pricing_same
+from pages.ui import (
+    blocks,
+    cached,
+    links,
+    pricing_access,
+    pricing_discounts,
+    pricing_lists,
+    pricing_offers,
+    pricing_same,
+    pricing_what_if,
+)
 from pages.ui.shell import begin_page
 
 view = begin_page("pricing")
@@ -29,6 +39,8 @@ QUESTIONS = {
     "discounts": ("Discounts", pricing_discounts.show),
     "offers": ("Offers", pricing_offers.show),
     "lists": ("Prices in the lists", pricing_lists.show),
+    "access": ("Access, burden, envy", pricing_access.show),
+    "what_if": ("What if prices were personal", pricing_what_if.show),
 }
 links.restore("see", list(QUESTIONS), "discounts")
 st.divider()

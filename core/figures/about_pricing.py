@@ -148,6 +148,51 @@ def parts_sentence(own: pd.DataFrame, *, by: Sequence[str]) -> str:
     )
 
 
+def access_sentence(rows: pd.DataFrame, metric: str, *, by: Sequence[str], words: str) -> str:
+    """Who bears more, buys less often, or has more reason to envy.
+
+    Args:
+        words: what the share is of.
+    """
+
+    def says(group: str, row: pd.Series) -> str:
+        side = "more" if row["value"] > 0 else "less"
+        return (
+            f"{group} have {markdown_text(points(abs(row['value'])).lstrip('+'))} {side} {words} {than(row)}"
+        )
+
+    return gap_answer(_gaps(rows, metric), by=by, says=says, form=points)
+
+
+def demand_sentence(elasticity, explained) -> str:
+    """How steeply demand falls for all users together, and how well the price tells sales in weeks held out.
+
+    Args:
+        elasticity: interval of groups and, last, of all users. explained: share of deviance, alike.
+    """
+    value, low, high = (float(getattr(elasticity, end)[-1]) for end in ("value", "low", "high"))
+    told = share(float(explained[-1]))
+    return (
+        f"A price that is 1 % higher goes with **{abs(value):.1f} % {'fewer' if value < 0 else 'more'} units** "
+        f"(95 % interval {abs(high):.1f} to {abs(low):.1f}) in weeks like those seen; in weeks held out the price explains "
+        f"{markdown_text(told)} of what varies."
+    )
+
+
+def what_if_sentence(prices, names: Sequence[str]) -> str:
+    """Whom the most profitable prices would charge most and least.
+
+    Args:
+        prices: (G,) shares of the usual price.
+    """
+    low, high = int(prices.argmin()), int(prices.argmax())
+    return (
+        f"Without a rule the most profitable price is highest for **{markdown_text(names[high])}** "
+        f"({markdown_text(share(prices[high]))} of the usual one) and lowest for **{markdown_text(names[low])}** "
+        f"({markdown_text(share(prices[low]))})."
+    )
+
+
 def steering_sentence(rows: pd.DataFrame, *, by: Sequence[str], k: int) -> str:
     """Who is shown dearer products than others are, beyond what they buy themselves."""
     metric = f"price_steering@{k}"

@@ -35,6 +35,8 @@ from core.workflow.audits.service import residual_distributions as audit_residua
 from core.workflow.audits.shop import Shop, read_shop
 from core.workflow.audits.slices import SlicesFound
 from core.workflow.audits.slices import slices as find_worst
+from core.workflow.audits.what_if import Demanded
+from core.workflow.audits.what_if import demanded as estimate
 from core.workflow.behaviour_intent import RELIABILITY
 from core.workflow.runs import list_runs, load_run, run_table
 from core.workflow.service import PREDICTIONS
@@ -110,6 +112,16 @@ def why_discounts_differ(_workspace: Workspace, dataset_id: str, *, settings: Au
 @st.cache_data(max_entries=64, show_spinner="Following the offers …", hash_funcs=BY_CONTENT)
 def offers(_workspace: Workspace, dataset_id: str, *, settings: AuditSettings) -> Section:
     return pricing.offers(shop(_workspace, dataset_id), settings)
+
+
+@st.cache_data(max_entries=64, show_spinner="Looking at who pays what …", hash_funcs=BY_CONTENT)
+def observed_prices(_workspace: Workspace, dataset_id: str, *, settings: AuditSettings) -> Section:
+    return pricing.observed(shop(_workspace, dataset_id), settings)
+
+
+@st.cache_data(max_entries=64, show_spinner="Estimating demand …", hash_funcs=BY_CONTENT)
+def demanded(_workspace: Workspace, dataset_id: str, *, settings: AuditSettings) -> Demanded:
+    return estimate(shop(_workspace, dataset_id), settings)
 
 
 @st.cache_data(max_entries=64, show_spinner="Pricing the lists …", hash_funcs=BY_CONTENT)

@@ -61,6 +61,8 @@ def test_pricing_answers_with_interval_and_tolerance(open_page, trained, run_id)
         ("discounts", "Why the depth differs"),
         ("offers", "were offered a campaign"),
         ("lists", "dearer"),
+        ("access", "Prices as they were paid"),
+        ("what_if", "model estimate"),
     ],
 )
 def test_every_question_of_the_pricing_page_has_an_answer(open_page, trained, run_id, see, said):

@@ -13,6 +13,7 @@ _OVERLAP = "ours; overlap weights as in Li, Morgan & Zaslavsky, JASA 113 (2018)"
 _LADDER = "fixed effects; few clusters as in MacKinnon & Webb, Journal of Applied Econometrics 32 (2017)"
 _DECOMPOSITION = "Kitagawa-Oaxaca-Blinder, pooled as in Jann, Stata Journal 8 (2008)"
 _STEERING = "after Hannak et al., IMC 2014"
+_KALLUS = "after Kallus & Zhou, Fairness, welfare, and equity in personalized pricing, FAccT 2021"
 
 DEFINITIONS: dict[str, Definition] = {
     "same_product_price": _metric(
@@ -335,5 +336,55 @@ DEFINITIONS: dict[str, Definition] = {
         ideal="",
         source="ours, after Singh & Joachims, KDD 2018",
         avoid="Where few items were bought just before, so that offers are not known.",
+    ),
+    "price_disparity": _metric(
+        name="Level of prices paid",
+        formula="mean over lines of p / p̄ₛ, p̄ₛ the mean price of the same product in the same week and store",
+        meaning="How dear a group buys what others buy too; above 1 dearer than the average buyer.",
+        unit="ratio",
+        range="0 upwards",
+        ideal="1",
+        source=_KALLUS,
+        avoid="Where hardly anybody buys the same at the same time.",
+    ),
+    "price_access": _metric(
+        name="Access",
+        formula="weeks with one of the products / weeks with any purchase",
+        meaning="How often a group buys such products at the prices as they are; higher is more.",
+        unit="share of weeks; gaps in percentage points",
+        range="0 to 1",
+        ideal="",
+        source=_KALLUS,
+        avoid="As a proof that prices keep a group out: tastes differ too.",
+    ),
+    "price_burden_of_income": _metric(
+        name="Burden on income",
+        formula="money spent on the products / income, totals of the group",
+        meaning="How much of its income a group spends on such products; higher is a heavier burden.",
+        unit="share of income",
+        range="0 upwards",
+        ideal="",
+        source=_KALLUS,
+        avoid="Where income is told in wide bands, or money is spent in shops that the data do not know.",
+    ),
+    "price_burden_of_spending": _metric(
+        name="Burden on spending",
+        formula="money spent on the products / all money spent, totals of the group",
+        meaning="How much of what a group spends goes to such products; higher is a heavier burden.",
+        unit="share of spending; gaps in percentage points",
+        range="0 to 1",
+        ideal="",
+        source=_KALLUS,
+        avoid="Where income is known: then burden is told of that.",
+    ),
+    "price_envy": _metric(
+        name="Envy of prices",
+        formula="pairs of lines of one product, week and store in which the other paid less by more than 1 %, over all pairs",
+        meaning="How often somebody else had the same for less; higher is more reason to envy.",
+        unit="share of pairs; gaps in percentage points",
+        range="0 to 1",
+        ideal="0",
+        source=_KALLUS,
+        avoid="Where coupons are for everybody who asks: then lower prices of others are no privilege.",
     ),
 }

@@ -10,13 +10,14 @@ from core.fairness.pricing.decomposition import decompose_discount
 from core.fairness.pricing.discounts import ANY, discount_outcomes, discount_rows, within_strata_gap
 from core.fairness.pricing.funnel import OFFERED, funnel, funnel_rows, offered_given_spending, spending_before
 from core.fairness.pricing.ladder import ladder
+from core.fairness.pricing.observed_prices import incomes, observed_price_rows
 from core.fairness.pricing.purchases import Purchases, only
 from core.fairness.pricing.same_product import SAME_PRODUCT, WithinStrata, same_product_gap
 from core.fairness.pricing.sides import SECTION, gap_rows
 from core.fairness.pricing.steering import deals, steering_metrics
 from core.fairness.rows import AuditRow
-from core.schema.settings import SPLITS, AuditSettings, Split
-from core.schema.tables import LIST_PRICE, SPLIT, START, USER
+from core.schema.settings import SPLITS, AuditSettings, Scope, Split
+from core.schema.tables import CATEGORY, LIST_PRICE, SPLIT, START, USER
 from core.workflow.audits.section import Section, section, with_permutations
 from core.workflow.audits.shop import Shop, day_number, in_scope, lists_within, partitions, prices_within
 
@@ -27,6 +28,7 @@ WITHIN = (
     "_same_product"  # after the name of a discount metric: among lines of the same product, time and store
 )
 UNEXPLAINED = "unexplained"
+OBSERVED = 4  # metrics of prices as they were paid
 PERCENTILE_TOLERANCE = (
     0.05  # of price percentiles and rank correlations, which have no useful mean to be a share of
 )
@@ -190,6 +192,52 @@ def _offered_within(shop: Shop, settings: AuditSettings) -> np.ndarray:
 
 def _days(times: pd.Series) -> np.ndarray:
     return times.to_numpy("datetime64[D]").astype(np.int64)
+
+
+def observed(shop: Shop, settings: AuditSettings) -> Section:
+    """Access, burden, envy and level of prices as they were paid for the products of the scope.
+
+    Raises:
+        InputError: no prices, or too few buyers. NotFound: no such group, category or store.
+    """
+    purchases, chosen, called = asked_products(shop, settings)
+    parts, income = partitions(shop.users, purchases.users, settings), incomes(shop.users)
+    settings = with_permutations(settings, parts, metrics=OBSERVED)
+    rows: list[AuditRow] = []
+    for part in parts:
+        rows += observed_price_rows(
+            purchases,
+            part,
+            chosen,
+            settings,
+            income=None if income is None else income[purchases.users],
+            envied=settings.price_tolerance,
+            tolerance=settings.tolerance,
+            price_tolerance=settings.price_tolerance,
+            rng=generator(part, settings),
+        )
+    notes = [f"Products: {called}.", *_notes(purchases)]
+    return section(rows, settings, users=len(purchases.users), notes=notes)
+
+
+def asked_products(shop: Shop, settings: AuditSettings) -> tuple[Purchases, np.ndarray, str]:
+    """Comparable purchases of the scope's stores and period; which lines are of its categories, bool (N,); their name.
+
+    Without categories the one on which most was spent: products of one kind are what a price is for.
+
+    Raises:
+        InputError: no prices, or nothing was bought there and then. NotFound: no such category or store.
+    """
+    anywhere = settings.scope.model_copy(update={"categories": ()})
+    purchases = prices_within(shop, anywhere, comparable=True)
+    if CATEGORY not in purchases.lines:
+        return purchases, np.ones(len(purchases.lines), bool), "all"
+    if settings.scope.categories:
+        chosen = in_scope(purchases.lines, shop, Scope(categories=settings.scope.categories))
+        return purchases, chosen, ", ".join(settings.scope.categories)
+    code = purchases.lines[CATEGORY].to_numpy()
+    most = int(np.bincount(np.maximum(code, 0), purchases.revenue * (code >= 0)).argmax())
+    return purchases, code == most, shop.categories[most]
 
 
 def steering(shop: Shop, lists: pd.DataFrame, settings: AuditSettings, *, split: Split = "test") -> Section:

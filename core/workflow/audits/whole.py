@@ -147,6 +147,7 @@ def _of_prices(shop: Shop, lists: Lists, settings: AuditSettings) -> dict[str, A
         "Discounts for the same": lambda: pricing.discounts_for_the_same(shop, settings),
         "Why discounts differ": lambda: pricing.why_discounts_differ(shop, settings),
         "Offers": lambda: pricing.offers(shop, settings),
+        "Access, burden and envy": lambda: pricing.observed(shop, settings),
         "Prices in the lists": lambda: pricing.steering(shop, lists.rows, settings, split=lists.split),
     }
 

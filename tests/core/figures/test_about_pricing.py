@@ -5,12 +5,14 @@ import pandas as pd
 import pytest
 
 from core.fairness.rows import AuditRow, tidy
+from core.fairness.stats import Interval
 from core.figures import about_exposure, about_pricing
 from core.figures.exposure import heat_map, items_with_half, lorenz_curve, lorenz_figure
 from core.figures.funnel import funnel_figure, funnel_steps
 from core.figures.groups import group_styles
 from core.figures.ladder import ladder_figure, parts_figure
 from core.figures.verdicts import deciding_row
+from core.figures.what_if import prices_figure
 
 PLACE = "the same product in the same store and week"
 
@@ -241,3 +243,26 @@ def test_claims_leave_out_everyone_and_the_hidden():
     found = about_pricing.claims(rows, {"x": "bought", "y": "shown"})
     assert found[["group", "name"]].to_numpy().tolist() == [["a", "bought"], ["a", "shown"]]
     assert isinstance(found, pd.DataFrame)
+
+
+def test_access_and_demand_in_words():
+    rows = tidy([gap("a", "price_access_gap", 0.05, -0.01, 0.11, tolerance=0.04)])
+    said = about_pricing.access_sentence(rows, "price_access", by=("income",), words="of their weeks with it")
+    assert said.replace("\\", "").startswith(
+        "**Users with income a have 5.0 pp more of their weeks with it than everyone else**; 95 % interval −1.0 pp"
+    )
+    steep = Interval(np.array([-1.0, -4.2]), np.array([-2.0, -4.5]), np.array([0.1, -4.0]), np.zeros(2))
+    said = about_pricing.demand_sentence(steep, np.array([0.1, 0.537]))
+    assert "**4.2 % fewer units** (95 % interval 4.0 to 4.5)" in said
+    assert "53" in said
+
+
+def test_prices_of_each_rule_and_group():
+    prices = pd.DataFrame({"rule": ["none", "none", "equal", "equal"], "group": ["a", "b"] * 2})
+    prices["price"] = [0.9, 1.1, 1.0, np.nan]
+    drawn = prices_figure(prices, group_styles(["a", "b"]), observed=(0.6, 1.0))
+    assert list(drawn.data[0].x) == pytest.approx([90, 100])
+    assert list(drawn.data[1].x) == pytest.approx([110])  # no price keeps the rule
+    assert list(drawn.layout.yaxis.ticktext) == ["none", "equal"]
+    said = about_pricing.what_if_sentence(np.array([0.9, 1.1]), ["a", "b"]).replace("\\", "")
+    assert "highest for **b** (110.0 % of the usual one) and lowest for **a** (90.0 %)" in said
