@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_work(command: Command) -> None:
-    """The commands that make something: prepare, train, search, worker."""
+    """The commands that make something: prepare, train, import-lists, search, worker."""
     sub = command("prepare", _prepare, "read, clean and split a source")
     sub.add_argument(
         "source", help="complete_journey (built in), tables (your own), movielens, beauty, reviews or olist"
@@ -106,6 +106,12 @@ def _add_work(command: Command) -> None:
     sub.add_argument("--name", default="", help="what to call the run")
     sub.add_argument("--device", choices=["auto", "cpu", "cuda"])
     _settings_options(sub)
+    sub = command("import-lists", _import_lists, "keep lists that another system made as a run to audit")
+    sub.add_argument("dataset")
+    sub.add_argument(
+        "file", type=Path, help="CSV or Parquet: user_id, item_id, rank, and score if there is one"
+    )
+    sub.add_argument("--name", default="", help="what to call the run; default: the name of the file")
     sub = command("search", _search, "look for better training settings; goes on where it stood")
     sub.add_argument("dataset")
     sub.add_argument("--trials", type=int, help="settings to try; default: 12")
@@ -237,6 +243,21 @@ def _train(workspace: Workspace, options: argparse.Namespace) -> Answer:
     )
     answer = {"run": run.id, "device": run.device, "seconds": run.seconds}
     return answer, f"run {run.id} on {run.device} ({run.device_reason}) in {run.seconds:.0f} s"
+
+
+def _import_lists(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    from core.workflow.importing import import_lists
+
+    run = import_lists(
+        workspace,
+        options.dataset,
+        options.file,
+        run_id=new_id("run"),
+        name=options.name,
+        progress=ProgressLine(),
+    )
+    notes = run.reports["recommender"].notes
+    return {"run": run.id, "notes": notes}, "\n".join([f"run {run.id}", *notes])
 
 
 def _search(workspace: Workspace, options: argparse.Namespace) -> Answer:

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from core.fairness.correction import NAMES
 from core.figures import scorecard, sentences
 from core.figures.accuracy import accuracy_figure
 from core.figures.gaps import gap_figure, shown_rows
@@ -37,7 +38,7 @@ with st.container(border=True):
     st.markdown(f"#### {answer}")
     st.caption(
         f"{sentences.basis(view.dataset, view.run)} {audit.users:,} users have test purchases and are judged. "
-        f"{audit.tests:,} comparisons of groups and metrics were corrected for together (Benjamini–Hochberg)."
+        f"{audit.tests:,} comparisons of groups and metrics were corrected for together ({NAMES[view.settings().correction]})."
     )
 blocks.cards(scorecard.scorecard(audit.rows, metric))
 

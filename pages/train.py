@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.figures import about_runs
 from core.figures.accuracy import training_figure
-from pages.ui import blocks, cached, compare, model_card, retrain, search
+from pages.ui import blocks, bring_lists, cached, compare, model_card, retrain, search
 from pages.ui.shell import begin_page
 
 view = begin_page("train")
@@ -13,6 +13,7 @@ if view.dataset is None:
     st.stop()
 
 retrain.form(view)
+bring_lists.form(view)
 search.show(view)
 
 runs = [run for run in view.runs if run.dataset == view.dataset.id]
@@ -27,7 +28,8 @@ blocks.how_to_read(
     "1.00× the model earns its keep."
 )
 
-blocks.section("How training went", about_runs.training_sentence(view.run))
+origin = "Where the lists come from" if view.run.brought else "How training went"
+blocks.section(origin, about_runs.training_sentence(view.run))
 if len(view.run.history) > 1:
     blocks.chart(
         training_figure(view.run.history),

@@ -6,6 +6,7 @@ from core.schema.tables import (
     CHANNEL,
     LIST_PRICE,
     PAID_PRICE,
+    PROPENSITY,
     PROVIDER_ID,
     RATING,
     SATISFACTION,
@@ -27,7 +28,7 @@ NEEDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "promotions": ("promotions", ()),
     "service": ("service", (SATISFACTION,)),
     "reviews": ("reviews", (RATING,)),
-    "policy_evaluation": ("impressions", ()),
+    "policy_evaluation": ("impressions", (PROPENSITY,)),
 }
 
 

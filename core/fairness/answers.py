@@ -93,7 +93,7 @@ def _summary(gaps: pd.DataFrame, result: AuditResult) -> str:
         f"Of {_count(result.tests, 'comparison')} of {_count(result.users, 'user')}, {found.get(UNEQUAL, 0)} "
         f"{'is' if found.get(UNEQUAL, 0) == 1 else 'are'} unequal, {found.get(EQUAL, 0)} equal within tolerance "
         f"({result.tolerance}), and {found.get(UNDECIDED, 0)} lack data; corrected for "
-        f"{_count(result.tests, 'test')} (Benjamini-Hochberg)."
+        f"{_count(result.tests, 'test')} ({result.correction})."
     )
 
 

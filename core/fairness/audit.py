@@ -8,6 +8,7 @@ import pandas as pd
 
 from core.errors import InputError, NotFound, SettingsError, TableError
 from core.fairness.comparison import Comparison, compare_groups
+from core.fairness.correction import NAMES, needed_permutations
 from core.fairness.coverage import common_size, rarefied_coverage
 from core.fairness.groups import group_labels
 from core.fairness.notes import notes, tolerance_words
@@ -29,7 +30,7 @@ class AuditResult:
     Attributes:
         rows: the tidy table of `core.fairness.rows`.
         metrics: names of the metrics compared, e.g. `ndcg@10`. attributes: names of the groupings.
-        tests: comparisons that were corrected for together (m).
+        tests: comparisons that were corrected for together (m). correction: by what, in words.
         users: users audited. users_skipped: users without a test purchase, for whom no list can be judged.
         tolerance: when a gap matters, in words. notes: what a reader must know besides.
     """
@@ -38,6 +39,7 @@ class AuditResult:
     metrics: tuple[str, ...]
     attributes: tuple[str, ...]
     tests: int
+    correction: str
     users: int
     users_skipped: int
     tolerance: str
@@ -79,6 +81,7 @@ def audit_users(
         metrics=names,
         attributes=tuple(part.attribute for part in parts),
         tests=tests,
+        correction=NAMES[settings.correction],
         users=len(codes),
         users_skipped=len(users) - len(codes),
         tolerance=tolerance_words(settings),
@@ -188,9 +191,8 @@ def family(metric: str) -> str:
 
 
 def enough_permutations(tests: int, settings: Statistics) -> int:
-    """At least so many that the smallest p-value they can give survives the correction for all tests."""
-    needed = int(np.ceil(tests / settings.false_discovery_rate))
-    return max(settings.permutations, min(needed, MAXIMUM_PERMUTATIONS))
+    """At least as many as are needed, but no more than MAXIMUM_PERMUTATIONS for that."""
+    return max(settings.permutations, min(needed_permutations(tests, settings), MAXIMUM_PERMUTATIONS))
 
 
 def _compare(
@@ -251,6 +253,7 @@ def _judge(
         n=flat(lambda found, _: found.n[found.compared][:, None]),
         confidence=settings.confidence,
         false_discovery_rate=settings.false_discovery_rate,
+        correction=settings.correction,
     )
     ends = np.cumsum([found.gap.value.size for found, _ in kept])[:-1]
     pieces = zip(

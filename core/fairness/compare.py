@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from core.errors import InputError
 from core.fairness.audit import checked_users, enough_permutations, metrics_at
+from core.fairness.correction import adjusted_p_values
 from core.fairness.groups import group_labels
 from core.fairness.partition import Partition, everybody, partition
 from core.fairness.stats import bootstrap, intervals, p_values, sign_flipped_means
@@ -54,7 +54,7 @@ def compare_runs(
 
     A difference has a studentised interval from bootstrapping the per-user differences within groups, and a p-value
     from flipping their signs. `better` or `worse`: the interval leaves out zero and the p-value corrected for all
-    rows (Benjamini-Hochberg) is at most the false discovery rate.
+    rows is at most the false discovery rate.
 
     Args:
         first, second: `user` and metric columns, as in `audit_users`. users: row r is user code r.
@@ -115,7 +115,9 @@ def _rows(
 def _judged(rows: pd.DataFrame, settings: Statistics) -> pd.DataFrame:
     rows = rows.reset_index(drop=True)
     shown = ~rows["suppressed"]
-    rows.loc[shown, "p_adjusted"] = stats.false_discovery_control(rows.loc[shown, "p_value"])
+    rows.loc[shown, "p_adjusted"] = adjusted_p_values(
+        rows.loc[shown, "p_value"].to_numpy(), settings.correction
+    )
     sure = rows["p_adjusted"] <= settings.false_discovery_rate
     verdict = np.select([sure & (rows["low"] > 0), sure & (rows["high"] < 0)], [BETTER, WORSE], NO_DIFFERENCE)
     rows["verdict"] = pd.Series(verdict, index=rows.index, dtype=object).where(shown, None)

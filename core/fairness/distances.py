@@ -85,18 +85,19 @@ def distance_numbers(
 ) -> list[dict[str, float]]:
     """The numbers of distances, (K,) each, for a row; null (B, K): distances under shuffled labels.
 
-    The test is one-sided. Permutations without a value count against the finding. The interval reaches 0 unless the
-    test rejects.
+    The test is one-sided. Permutations without a value count against the finding; the band is that of the others. The
+    interval reaches 0 unless the test rejects.
     """
     p_value = upper_p_values(value, null)
-    filled = np.where(np.isfinite(null), null, 0.0)
+    known = np.isfinite(null)
+    others = np.where(known, null, np.where(known.any(axis=0), np.nan, 0.0))
     columns = {
         "value": value,
         "low": np.minimum(np.where(p_value > 1 - settings.confidence, 0.0, np.maximum(low, 0.0)), value),
         "high": np.maximum(high, value),
         "p_value": p_value,
         "null_low": np.zeros(len(value)),
-        "null_high": np.quantile(filled, settings.confidence, axis=0),
+        "null_high": np.nanquantile(others, settings.confidence, axis=0),
     }
     return [{name: float(column[k]) for name, column in columns.items()} for k in range(len(value))]
 
@@ -122,6 +123,7 @@ def _distances(
             draws=settings.draws,
             confidence=settings.confidence,
             rng=rng,
+            lend=False,  # the logarithms of shares near zero bend sharply
         )
         null = statistic(
             permuted_totals(

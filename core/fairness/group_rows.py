@@ -29,19 +29,23 @@ def among(part: Partition, there: np.ndarray, *, minimum: int) -> Partition | No
     Returns:
         None where no group is left to show, or the reference group is none of them.
     """
-    strata = part.strata[there]
-    counts = np.bincount(strata, minlength=part.n_strata)
-    states = group_states(counts, minimum)
-    kept = np.flatnonzero(states[: part.n_shown] == SHOWN)
+    cells = part.cells
+    of_user = cells.of_user[there]
+    counts = np.bincount(of_user, minlength=int(np.prod(cells.shape)))
+    states = group_states(counts.reshape(cells.shape), minimum).ravel()[cells.of_name]
+    still = (states == SHOWN) & (part.states == SHOWN)  # less than may be shown is as safe
+    kept = (np.cumsum(part.states == SHOWN) - 1)[still]
     if not len(kept) or (part.reference is not None and part.reference not in kept):
         return None
     places = np.full(part.n_strata, len(kept))
     places[kept] = np.arange(len(kept))
-    shown = np.flatnonzero(part.states == SHOWN)
-    all_states = np.full(len(part.states), HIDDEN)
-    all_states[shown[kept]] = SHOWN
-    reference = None if part.reference is None else int(places[part.reference])
-    return replace(part, states=all_states, strata=places[strata], reference=reference)
+    return replace(
+        part,
+        states=np.where(still, SHOWN, HIDDEN),
+        strata=places[part.strata[there]],
+        reference=None if part.reference is None else int(places[part.reference]),
+        table=replace(cells, of_user=of_user),
+    )
 
 
 def among_rows(
@@ -78,8 +82,8 @@ def mean_rows(
 
     Args:
         values: (U, K), NaN where a user has no value. tolerances: by metric, in its unit; those without one are
-            not judged. bounds: by metric, how far its values can go, and so their intervals. strata: (U,) control
-            strata within which labels are permuted.
+            not judged. bounds: by metric, how far its values can go, and so their intervals; only metrics with a lower
+            one of zero or more have ratios. strata: (U,) control strata within which labels are permuted.
     """
     patterns, which = np.unique(np.isfinite(values).T, axis=0, return_inverse=True)
     rows: list[AuditRow] = []
@@ -135,7 +139,7 @@ def total_rows(
 
     Args:
         contributions: (U, C). measure: totals (..., C) -> (..., K), NaN where undefined. bounds: by metric, how far
-            its values can go, and so their intervals.
+            its values can go, and so their intervals; only metrics with a lower one of zero or more have ratios.
     """
     there = np.isfinite(contributions).all(axis=1)
     own = among(part, there, minimum=settings.minimum_group)
@@ -148,10 +152,20 @@ def total_rows(
 
 
 def within(found: Contrasts, metrics: Sequence[str], bounds: Mapping[str, Bounds]) -> Contrasts:
-    """The same with intervals of values, and of their gaps, no further than the metrics can go."""
+    """The same with intervals of values, gaps and ratios no further than the metrics can go.
+
+    A metric that may be below zero has no ratio: it would say nothing.
+    """
     low, high = np.array([bounds.get(metric, (-np.inf, np.inf)) for metric in metrics]).T
-    ends = {"mean": (low, high), "overall": (low, high), "gap": (low - high, high - low)}
-    return replace(found, **{name: getattr(found, name).within(*pair) for name, pair in ends.items()})
+    ends = {
+        "mean": (low, high),
+        "overall": (low, high),
+        "gap": (low - high, high - low),
+        "ratio": (0, np.inf),
+    }
+    cut = {name: getattr(found, name).within(*pair) for name, pair in ends.items()}
+    cut["ratio"] = replace(cut["ratio"], value=np.where(low >= 0, found.ratio.value, np.nan))
+    return replace(found, **cut)
 
 
 def compare_totals(
@@ -251,6 +265,8 @@ def rows_of(
         blank = AuditRow(section, part.attribute, ALL, metric, "mean", n=len(part.strata))
         rows += known_rows([replace(blank, **found.overall.at(0, k))])
         for statistic, suffix in STATISTICS.items():
+            if statistic == "ratio" and not np.isfinite(found.ratio.value[:, k]).any():
+                continue
             for name, shown in part.positions():
                 row = replace(blank, group=name, metric=metric + suffix, statistic=statistic)
                 if shown is None:

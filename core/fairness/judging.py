@@ -27,6 +27,7 @@ def judged(rows: list[AuditRow], settings: Statistics) -> list[AuditRow]:
         n=n,
         confidence=settings.confidence,
         false_discovery_rate=settings.false_discovery_rate,
+        correction=settings.correction,
     )
     told = list(rows)
     for number, place in enumerate(asked):

@@ -1,5 +1,6 @@
 """What a reader of an audit must know besides the numbers, in words."""
 
+from core.fairness.correction import needed_permutations
 from core.fairness.coverage import common_size
 from core.fairness.partition import Partition
 from core.schema.settings import AuditSettings
@@ -26,7 +27,12 @@ def notes(
             f"Hidden groups have fewer than {settings.minimum_group} users, or would let such a group be worked out by "
             "subtraction. Their users count among everyone else."
         )
-    if permutations > settings.permutations:
+    if permutations < needed_permutations(tests, settings):
+        found.append(
+            f"{permutations:,} permutations were made: too few for one finding alone to survive correction for {tests:,} "
+            "tests."
+        )
+    elif permutations > settings.permutations:
         found.append(
             f"{permutations:,} permutations were made, so that p-values can survive correction for {tests:,} tests."
         )

@@ -11,6 +11,19 @@ from core.schema.settings import ALL, REST
 
 
 @dataclass(frozen=True)
+class Cells:
+    """The grouping as it was before suppression.
+
+    Attributes:
+        shape: as of `Groups`. of_name: (G,) the cell of each name. of_user: (U,) the cell of each user. Row-major.
+    """
+
+    shape: tuple[int, ...]
+    of_name: np.ndarray
+    of_user: np.ndarray
+
+
+@dataclass(frozen=True)
 class Partition:
     """Groups of the audited users after suppression.
 
@@ -19,6 +32,7 @@ class Partition:
         names: groups that are shown or hidden, in order. states: which of both.
         strata: (U,) shown groups in order, then one for the users of all hidden groups.
         reference: position of the reference group among the shown; None: the rest.
+        table: needed to hide anew among some of the users; None: the strata are the cells of one row.
     """
 
     attribute: str
@@ -26,6 +40,14 @@ class Partition:
     states: np.ndarray
     strata: np.ndarray
     reference: int | None
+    table: Cells | None = None
+
+    @property
+    def cells(self) -> Cells:
+        if self.table is not None:
+            return self.table
+        of_name = [self.n_shown if place is None else place for _, place in self.positions()]
+        return Cells((self.n_shown + 1,), np.array(of_name), self.strata)
 
     @property
     def n_shown(self) -> int:
@@ -106,6 +128,7 @@ def partition(groups: Groups, codes: np.ndarray, *, minimum: int, reference: str
         states=states[kept],
         strata=stratum[of_user],
         reference=_reference(groups, stratum, len(shown), reference),
+        table=Cells(groups.shape, kept, of_user),
     )
 
 

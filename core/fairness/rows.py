@@ -28,7 +28,7 @@ class AuditRow:
         metric: `ndcg@10`, with suffix `_gap`, `_ratio` or `_max_min` for those statistics.
         value, low, high: estimate and interval. n: users; a text where the group is hidden.
         reference: the group compared with, or "rest"; of a `max_min` row the worst group (the smallest mean).
-        p_value, p_adjusted: permutation test of the gap, alone and after Benjamini-Hochberg.
+        p_value, p_adjusted: permutation test of the gap, alone and corrected for all tests.
         null_low, null_high: where the value would lie without disparity. tolerance: in the metric's own unit.
         verdict: unequal, equal_within_tolerance, not_enough_data; none where nothing is judged.
         suppressed: hidden; such a row carries no number. small: fewer users than `small_group`.

@@ -16,6 +16,7 @@ Statistic = Callable[
     [np.ndarray], np.ndarray
 ]  # totals (..., G, C) -> (..., Q); not finite where it is not defined
 UNDEFINED_UP_TO = 0.05  # of the draws, for an interval to be given at all
+FLAT = 1e-10  # of the variance of all users' influences, below which a group has none
 STEP = 1e-5  # of the largest total of a contribution, for derivatives
 _NUMBERS_AT_ONCE = 4_000_000  # in one block of moved totals
 
@@ -29,29 +30,46 @@ def total_intervals(
     draws: int,
     confidence: float,
     rng: np.random.Generator,
+    lend: bool = True,
 ) -> Interval:
     """Studentised bootstrap intervals of functions of totals, (Q,), users drawn again within each group.
 
     The standard error, of the sample and of each draw alike, is that of the users' influences on the statistic
-    (infinitesimal jackknife; Efron & Tibshirani, An introduction to the bootstrap, 1993, chapter 22). An interval is
-    NaN where the statistic is undefined in the sample or in more than 5 % of the draws. Where few users make up
+    (infinitesimal jackknife; Efron & Tibshirani, An introduction to the bootstrap, 1993, chapter 22). A group in which no
+    user moves a statistic, though users at large would, is taken to be as varied as all users. An interval is NaN where the statistic is undefined in the sample or in more than 5 % of the draws. Where few users make up
     most of a total, intervals are somewhat too narrow: 95 % ones of ratios of 40 users, the heaviest a tenth of all,
     covered 90 %.
 
     Args:
         contributions: (U, C) finite. groups: (U,) in 0..n_groups-1; a group may be empty.
+        lend: spread to groups without any. Not where the statistic bends too sharply for derivatives to tell how far.
     """
     order = np.argsort(groups, kind="stable")
     blocks = np.split(contributions[order], np.cumsum(np.bincount(groups, minlength=n_groups))[:-1])
     once = [np.ones((1, len(block)), np.float32) for block in blocks]
     value, error = (part[0] for part in _estimates(once, blocks, statistic))
     drawn, draw_errors = _redrawn(blocks, statistic, draws, rng)  # (B, Q) each
+    more = _borrowed(blocks, statistic) if lend else np.zeros_like(value)
+    error, draw_errors = (np.sqrt(own**2 + more) for own in (error, draw_errors))
+    drawn = drawn + np.sqrt(more) * rng.standard_normal(drawn.shape)
     bad = ~np.isfinite(drawn)
     known = np.isfinite(value) & (bad.mean(axis=0) <= UNDEFINED_UP_TO)
     shown = np.where(known, value, 0.0)
     drawn = np.where(bad | ~known, shown, drawn)
     found = studentised(shown, error, drawn, np.where(bad, error, draw_errors), confidence)
     return Interval(value, *(np.where(known, part, np.nan) for part in (found.low, found.high, error)))
+
+
+def _borrowed(blocks: list[np.ndarray], statistic: Statistic) -> np.ndarray:
+    """Squared standard error that groups without spread of their own get from the spread of all users, (Q,)."""
+    slopes = _gradient(statistic, np.stack([block.sum(axis=0) for block in blocks])[None])[0]  # (G, C, Q)
+    everybody = np.concatenate(blocks)
+    found = np.zeros(slopes.shape[-1])
+    for block, slope in zip(blocks, slopes, strict=True):
+        if len(block):
+            own, of_all = ((users @ slope).var(axis=0) for users in (block, everybody))
+            found += len(block) * np.where(own <= FLAT * of_all, of_all, 0.0)
+    return found
 
 
 def _redrawn(

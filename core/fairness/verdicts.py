@@ -5,6 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import stats
 
+from core.fairness.correction import adjusted_p_values, penalty
+from core.schema.settings import Correction
+
 UNEQUAL, EQUAL, UNDECIDED = "unequal", "equal_within_tolerance", "not_enough_data"
 MORE_USERS_CAP = 1_000_000
 
@@ -14,7 +17,7 @@ class Verdicts:
     """What is concluded from each comparison; arrays of one shape.
 
     Attributes:
-        p_adjusted: Benjamini-Hochberg. verdict: one of the three words.
+        p_adjusted: after the correction. verdict: one of the three words.
         more_users: how many more users of the group would decide; 0 where decided.
     """
 
@@ -33,12 +36,14 @@ def judge(
     n: np.ndarray,
     confidence: float,
     false_discovery_rate: float,
+    correction: Correction,
 ) -> Verdicts:
     """Judge a family of gaps together.
 
     `unequal`: the corrected p-value is at most the false discovery rate q, and the whole interval lies beyond
-    the tolerance. As such gaps are picked from m, their interval is first widened to level 1 - R q / m, R being
-    the number of rejections (false coverage rate; Benjamini & Yekutieli, JASA 100, 2005).
+    the tolerance. As such gaps are picked from m, their interval is first widened to level 1 - R q / (c m), R being
+    the number of rejections (false coverage rate; Benjamini & Yekutieli, JASA 100, 2005) and c the factor of the
+    correction: Benjamini-Yekutieli is Benjamini-Hochberg at q / c, in tests and intervals alike.
     `equal_within_tolerance`: the whole interval as printed lies within the tolerance. Anything else is
     `not_enough_data`.
 
@@ -48,10 +53,11 @@ def judge(
     """
     if not len(gap):
         return Verdicts(p_value, np.array([], dtype=object), np.array([], dtype=np.int64))
-    adjusted = stats.false_discovery_control(p_value)
+    adjusted = adjusted_p_values(p_value, correction)
     selected = adjusted <= false_discovery_rate
     tail = (1 - confidence) / 2
-    picked_tail = min(tail, max(int(selected.sum()), 1) * false_discovery_rate / len(gap) / 2)
+    rate = false_discovery_rate / penalty(len(gap), correction)
+    picked_tail = min(tail, max(int(selected.sum()), 1) * rate / len(gap) / 2)
     widen = stats.t.isf(picked_tail, n - 1) / stats.t.isf(tail, n - 1)
     wide_low, wide_high = gap - (gap - low) * widen, gap + (high - gap) * widen
     unequal = selected & ((wide_low > tolerance) | (wide_high < -tolerance))

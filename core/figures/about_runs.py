@@ -67,7 +67,11 @@ def _run_line(run: Run, accuracy: pd.DataFrame) -> dict[str, str]:
         "Beside best rule": ratio(own["value"] / best) if best and best > 0 else MISSING,
     }
     if run.brought:
-        return told | dict.fromkeys(("Epochs", "Time", "Device"), MISSING) | {"Settings": "another system's lists"}
+        return (
+            told
+            | dict.fromkeys(("Epochs", "Time", "Device"), MISSING)
+            | {"Settings": "another system's lists"}
+        )
     return told | {
         "Epochs": count(len(run.history)),
         "Time": duration(run.seconds),
@@ -93,7 +97,9 @@ def setting_text(value: object) -> object:
 def training_sentence(run: Run) -> str:
     """How long a run took and which of its epochs was kept."""
     if run.brought:
-        return f"**{markdown_text(run.name)}** holds lists that another system made; nothing was trained here."
+        return (
+            f"**{markdown_text(run.name)}** holds lists that another system made; nothing was trained here."
+        )
     if not run.history:
         return f"**{markdown_text(run.name)}** kept no history."
     best = max(run.history, key=lambda epoch: epoch.validation_ndcg)

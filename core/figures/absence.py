@@ -23,13 +23,19 @@ def absence_sentence(
     notes = [note for name in reports if name in run.reports for note in run.reports[name].notes]
     if notes:
         return " ".join(markdown_text(note, limit=500) for note in dict.fromkeys(notes))
+    lacking = [dataset.missing[name] for name in needs if name in dataset.missing]
+    wanted = markdown_text(" or ".join(lacking), limit=300)
     if run.brought:
-        return "Another system made these lists, and nothing was trained here that could tell. Train a model to have it."
+        could = (
+            f"A model would need {wanted}."
+            if needs and len(lacking) == len(needs)
+            else "Train a model to have it."
+        )
+        return f"Another system made these lists, and nothing was trained here that could tell. {could}"
     if "models" not in run.settings:
         return "This run was made before there were such models. Train again to have them."
     if not trained_with(run, model):
         return f"This run was trained without the model *{spoken(model).lower()}*. Choose it under Train."
-    lacking = [dataset.missing[name] for name in needs if name in dataset.missing]
     if lacking:
-        return f"These data do not tell: it needs {markdown_text(' or '.join(lacking), limit=300)}."
+        return f"These data do not tell: it needs {wanted}."
     return "The run keeps nothing of it."

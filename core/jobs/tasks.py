@@ -71,12 +71,34 @@ def search(workspace: Workspace, params: Mapping[str, Any], context: JobContext)
     return {"search": found.id}
 
 
+def import_lists(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
+    """Keep lists that another system made as a run.
+
+    Args:
+        params: `dataset` (id); `path` (their file); `name` of the run (optional).
+
+    Returns:
+        the ids of the `dataset` and the `run`.
+    """
+    from core.workflow.importing import import_lists as keep_lists
+
+    path, name = Path(params["path"]), params.get("name", "")
+    run = keep_lists(workspace, params["dataset"], path, run_id=_run_id(context), name=name, progress=context)
+    return {"dataset": params["dataset"], "run": run.id}
+
+
 TASKS: Mapping[str, Task] = {
     "prepare": prepare,
     "train": train,
     "prepare_and_train": prepare_and_train,
     "search": search,
+    "import_lists": import_lists,
 }
+
+
+def _run_id(context: JobContext) -> str:
+    """The same in every attempt at a job."""
+    return f"run-{context.job_id.removeprefix('job-')}"
 
 
 def _prepare(workspace: Workspace, params: Mapping[str, Any], progress: Progress) -> str:
@@ -95,7 +117,7 @@ def _train(workspace: Workspace, params: Mapping[str, Any], context: JobContext,
         workspace,
         params["dataset"],
         settings,
-        run_id=f"run-{context.job_id.removeprefix('job-')}",
+        run_id=_run_id(context),
         name=params.get("name", ""),
         progress=progress,
         scratch=context.scratch,

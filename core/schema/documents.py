@@ -102,10 +102,11 @@ class ModelReport(BaseModel):
 
 
 class Run(Document):
-    """A trained run with everything that an audit needs."""
+    """A trained run, or lists that were brought in, with everything that an audit needs."""
 
     dataset: str
     name: str
+    brought: bool = False  # another system made the lists: there are no weights, settings or further models
     settings: dict[str, Any]
     created_at: str
     device: str

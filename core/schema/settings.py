@@ -172,6 +172,9 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 LONGEST_LIST = 200  # that a run keeps of every user, and that anything is asked about
 
 
+Correction = Literal["benjamini_hochberg", "benjamini_yekutieli"]
+
+
 class Statistics(Settings):
     """How sure a number is, and which groups are too small for one."""
 
@@ -180,7 +183,13 @@ class Statistics(Settings):
     permutations: int = Field(
         1000, ge=100, le=20000, description="Permutations of the group labels for the null"
     )
-    false_discovery_rate: float = Field(0.05, gt=0, lt=0.5, description="Benjamini-Hochberg level")
+    false_discovery_rate: float = Field(
+        0.05, gt=0, lt=0.5, description="False findings among all findings, the most expected"
+    )
+    correction: Correction = Field(
+        "benjamini_hochberg",
+        description="How tests are corrected; benjamini_yekutieli holds however they depend, and finds less",
+    )
     minimum_group: int = Field(10, ge=10, description="Groups with fewer users are hidden")
     small_group: int = Field(30, ge=10, description="Groups with fewer users are greyed")
     seed: int = Field(7, ge=0, description="Seed of bootstrap and permutation")

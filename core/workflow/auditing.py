@@ -45,7 +45,10 @@ def audit_run(
     """
     run = load_run(workspace, run_id)
     dataset, lists = load(workspace, run.dataset), lists_of_run(workspace, run, split)
-    return _audit(workspace, dataset, per_user_of_run(workspace, run, settings.k, split), lists, settings)
+    per_user = per_user_of_run(workspace, run, settings.k, split)
+    result = _audit(workspace, dataset, per_user, lists, settings)
+    left_out = run.reports["recommender"].notes if run.brought else ()
+    return replace(result, notes=(*result.notes, *left_out))
 
 
 def per_user_of_run(workspace: Workspace, run: Run, k: int, split: Split) -> pd.DataFrame:
@@ -65,12 +68,12 @@ def audit_lists(
     dataset = load(workspace, dataset_id)
     per_user = per_user_of_lists(workspace, dataset, own.lists, settings.k, split)
     result = _audit(workspace, dataset, per_user, own.lists, settings)
-    notes = [*own.notes, *_own_notes(dataset, own.lists, per_user, settings.k)]
+    notes = [*own.notes, *notes_on_lists(dataset, own.lists, per_user, settings.k)]
     return replace(result, notes=(*result.notes, *notes))
 
 
-def _own_notes(dataset: Dataset, lists: pd.DataFrame, per_user: pd.DataFrame, k: int) -> list[str]:
-    """What of the lists weighs on how well they are judged."""
+def notes_on_lists(dataset: Dataset, lists: pd.DataFrame, per_user: pd.DataFrame, k: int) -> list[str]:
+    """What of the first k places of other systems' lists weighs on how well they are judged."""
     shown = lists[lists[RANK] <= k]
     without = int((~per_user[USER].isin(shown[USER])).sum())
     outside = int((shown[ITEM] >= dataset.counts["catalogue"]).sum())

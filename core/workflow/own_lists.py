@@ -17,7 +17,13 @@ EXAMPLES = 3  # ids named of each kind of fault
 
 @dataclass(frozen=True)
 class OwnLists:
-    """Attributes: lists: `user`, `item`, `rank` (a place, from 1). notes: what was left out, and why."""
+    """Lists of users, by code.
+
+    Attributes:
+        lists: `user`, `item`, `rank` (a place, from 1), `score` (as the file has it, comparable within one user only;
+            missing where it has none).
+        notes: what was left out, and why.
+    """
 
     lists: pd.DataFrame
     notes: tuple[str, ...]
@@ -60,8 +66,10 @@ def read_own_lists(workspace: Workspace, dataset_id: str, path: Path) -> OwnList
     )
     good &= ~found
     if not good.any():
-        raise InputError(f"{path.name}: no row can be used. {' '.join(notes)}")
-    lists = pd.DataFrame({USER: coded[USER_ID][good], ITEM: coded[ITEM_ID][good], RANK: rank[good]})
+        raise InputError(" ".join([f"{path.name}: no row can be used.", *notes]))
+    score = given[SCORE].to_numpy() if SCORE in given else np.full(len(given), np.nan)
+    columns = {USER: coded[USER_ID], ITEM: coded[ITEM_ID], RANK: rank, SCORE: score}
+    lists = pd.DataFrame({name: values[good] for name, values in columns.items()})
     places = lists.groupby(USER)[RANK].rank("first").astype("int32")
     notes += _told(lists.assign(place=places), given.loc[good], len(ids[USER_ID]))
     return OwnLists(lists.assign(**{RANK: places}), tuple(notes))

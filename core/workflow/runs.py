@@ -24,5 +24,8 @@ def list_runs(workspace: Workspace, *, dataset: str | None = None, limit: int = 
 
 
 def run_table(workspace: Workspace, run: Run, name: str, columns: list[str] | None = None) -> pd.DataFrame:
-    """A table that the run keeps, e.g. `candidates_test` or `per_user_test`."""
+    """A table that the run keeps, e.g. `candidates_test` or `per_user_test`; NotFound where it does not."""
+    if name not in run.artefacts:
+        why = " Its lists were made by another system, for the test split alone." if run.brought else ""
+        raise NotFound(f"Run {run.id} keeps no {name}.{why}")
     return workspace.artefacts.read_table(run.artefacts[name], columns)

@@ -36,6 +36,8 @@ def show(view: View, runs: list[Run]) -> None:
     )
     blocks.folded_table(found.rows, name=f"run B minus run A by {'-'.join(view.by) or 'everyone'}")
     st.markdown(about_runs.settings_sentence(first, second))
+    if first.brought or second.brought:
+        return
     settings = about_runs.settings_table(first, second)
     differing = settings[settings["Differs"]].drop(columns="Differs")
     blocks.table(settings, name="settings of both runs", shown=differing)

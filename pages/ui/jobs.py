@@ -23,6 +23,7 @@ TITLES = {
     "train": "Training a model",
     "prepare_and_train": "Preparing data and training a first model",
     "search": "Searching settings",
+    "import_lists": "Bringing in lists",
 }
 _SEEN, _DISMISSED, _WATCHED = "jobs_seen", "jobs_dismissed", "job_watched"
 

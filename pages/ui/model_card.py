@@ -28,7 +28,11 @@ def show(view: View) -> None:
             _model(view, model)
     left, right = st.columns(2)
     for column, title, lines in (
-        (left, "How it was trained", text.training_lines(card)),
+        (
+            left,
+            "Where it comes from" if view.run.brought else "How it was trained",
+            text.training_lines(card),
+        ),
         (right, "Data used, and their limits", text.data_lines(card)),
     ):
         with column, st.container(border=True):

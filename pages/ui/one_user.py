@@ -5,7 +5,7 @@ import streamlit as st
 from core.data.support import TIMING
 from core.figures import about_lists
 from core.figures.text import markdown_text, plain, spoken
-from core.schema.documents import Dataset
+from core.schema.documents import Dataset, Run
 from core.workflow.showing import OneUser
 from pages.ui import blocks, cached
 from pages.ui.shell import View
@@ -20,11 +20,11 @@ def show(view: View) -> tuple[int, OneUser] | None:
         return None
     code, asked = chosen
     user = cached.one_user(view.workspace, view.run.id, user=code, k=view.k)
-    _side_by_side(user, asked, view.dataset)
+    _side_by_side(user, asked, view.dataset, view.run)
     return code, user
 
 
-def _side_by_side(user: OneUser, asked: str, dataset: Dataset) -> None:
+def _side_by_side(user: OneUser, asked: str, dataset: Dataset, run: Run) -> None:
     known = [
         f"{markdown_text(spoken(name).lower())} {markdown_text(value)}"
         for name, value in user.attributes.items()
@@ -35,7 +35,7 @@ def _side_by_side(user: OneUser, asked: str, dataset: Dataset) -> None:
     )
     left, right = st.columns(2)
     with left:
-        st.markdown("**What the model shows**")
+        st.markdown("**What the other system shows**" if run.brought else "**What the model shows**")
         blocks.table(
             user.shown,
             name=f"list of user {plain(asked)}",
@@ -45,7 +45,10 @@ def _side_by_side(user: OneUser, asked: str, dataset: Dataset) -> None:
         st.markdown("**What the user bought before the test**")
         shown = about_lists.past_table(user.history, timed=TIMING not in dataset.missing)
         blocks.table(user.history, name=f"history of user {plain(asked)}", shown=shown)
+    maker = (
+        "Another system made the list" if run.brought else "The list was made without knowing the test window"
+    )
     blocks.how_to_read(
         "*Before* counts purchases before the test window; a tick under *Next* marks what the user really bought in it. "
-        "The list was made without knowing the test window. Prices are shelf prices, before any discount."
+        f"{maker}. Prices are shelf prices, before any discount."
     )

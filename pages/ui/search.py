@@ -34,7 +34,7 @@ def show(view: View) -> None:
 
 
 def _form(view: View) -> None:
-    runs = {run.id: run for run in view.runs if run.dataset == view.dataset.id}
+    runs = {run.id: run for run in view.runs if run.dataset == view.dataset.id and not run.brought}
     with (
         st.expander("New search", icon=":material/search:", key="search-form"),
         st.form("search", enter_to_submit=False, border=False),
@@ -42,7 +42,7 @@ def _form(view: View) -> None:
         start = st.selectbox(
             "Start from the settings of",
             [STANDARD, *runs],
-            index=1 + list(runs).index(view.run.id) if view.run else 0,
+            index=1 + list(runs).index(view.run.id) if view.run and view.run.id in runs else 0,
             format_func=lambda id: plain(runs[id].name) if id in runs else "Standard settings",
             key="search-start",
             help="The first trial has these settings; the others vary size, regularisation, learning rate and more",

@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import InputError
+from core.fairness.correction import NAMES
 from core.fairness.definitions import definition_of
 from core.figures.about_service import gap_sentence
 from core.figures.definitions import as_markdown
@@ -47,7 +48,7 @@ def headline(view: View, answer: str, found: Section) -> None:
         st.markdown(f"#### {answer}")
         st.caption(
             f"{markdown_text(view.dataset.name)}{run}. {found.users:,} users are judged; {found.tests:,} comparisons were "
-            "corrected for together (Benjamini–Hochberg)."
+            f"corrected for together ({NAMES[view.settings().correction]})."
         )
 
 

@@ -143,7 +143,7 @@ def _announce(view: View) -> None:
     ((id, name),) = new.items()
     first_run = next((run.id for run in view.runs if run.dataset == id), id)
     with st.container(border=True):
-        done = "trained" if "run" in made else "prepared"
+        done = "brought in" if job.kind == "import_lists" else "trained" if "run" in made else "prepared"
         st.success(f"**{markdown_text(name)}** is {done}.", icon=":material/check_circle:")
         with st.container(horizontal=True):
             st.button("Show it", key="show-made", type="primary", on_click=_show, args=(first_run,))

@@ -12,9 +12,11 @@ from core.jobs.queue import jobs
 from core.schema.documents import TERMINAL, new_id
 from core.schema.tables import CONTRACTS, REQUIRED_TABLES
 from core.store.workspace import Workspace
+from core.workflow.own_lists import read_own_lists
 
 ENDINGS = (".csv", ".parquet")
 FOLDER = "uploads"
+LISTS = "recommendations"  # the table whose contract lists of another system keep
 FORGOTTEN_AFTER_SECONDS = 3600  # an upload that no job asks for
 
 
@@ -28,12 +30,24 @@ class Upload(Protocol):
 
 def table_of(name: str) -> tuple[str, str]:
     """Which table a file is, from its name, and its ending; TableError if it is none that we know."""
-    shown, path = PurePath(name.replace("\\", "/")).name[:80], PurePath(name.lower())
-    if path.suffix not in ENDINGS:
-        raise TableError(f"is neither {' nor '.join(ENDINGS)}", source=shown)
-    if path.stem not in CONTRACTS:
-        raise TableError(f"is named after no table; name it one of {', '.join(CONTRACTS)}", source=shown)
-    return path.stem, path.suffix
+    ending, stem = ending_of(name), PurePath(name.lower()).stem
+    if stem not in CONTRACTS:
+        problem = f"is named after no table; name it one of {', '.join(CONTRACTS)}"
+        raise TableError(problem, source=shown_name(name))
+    return stem, ending
+
+
+def ending_of(name: str) -> str:
+    """The ending of a file that can be read; TableError for any other."""
+    ending = PurePath(name.lower()).suffix
+    if ending not in ENDINGS:
+        raise TableError(f"is neither {' nor '.join(ENDINGS)}", source=shown_name(name))
+    return ending
+
+
+def shown_name(name: str) -> str:
+    """The name of a file without folders, as messages call it."""
+    return PurePath(name.replace("\\", "/")).name[:80]
 
 
 def keep(workspace: Workspace, uploads: Iterable[Upload]) -> tuple[Path | None, list[EvenhandError]]:
@@ -66,6 +80,23 @@ def keep(workspace: Workspace, uploads: Iterable[Upload]) -> tuple[Path | None, 
         shutil.rmtree(folder.parent)
         return None, errors
     return folder, []
+
+
+def keep_lists(workspace: Workspace, dataset_id: str, upload: Upload) -> Path:
+    """Write and check a file of lists for a dataset; where it lies.
+
+    Raises:
+        EvenhandError: it cannot be used, and is not kept.
+    """
+    file = workspace.root / FOLDER / new_id("upload") / f"{LISTS}{ending_of(upload.name)}"
+    file.parent.mkdir(parents=True)
+    try:
+        file.write_bytes(upload.getbuffer())
+        read_own_lists(workspace, dataset_id, file)
+    except EvenhandError:
+        shutil.rmtree(file.parent)
+        raise
+    return file
 
 
 def sweep(workspace: Workspace) -> None:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from core.errors import InputError
 from core.fairness.audit import MAXIMUM_PERMUTATIONS, enough_permutations
+from core.fairness.correction import needed_permutations
 from core.fairness.exposure.attention import (
     Attention,
     ListCounts,
@@ -112,7 +113,7 @@ def _by_users(
 ) -> tuple[tuple[ExposureMatrix | None, ...], list[AuditRow]]:
     """The matrices, and all rows: over all users, then by user group."""
     tests = lists.n_groups * (1 + sum(part.comparisons for part in parts)) + 2
-    enough = min(int(np.ceil(2 * tests / settings.false_discovery_rate)), MAXIMUM_PERMUTATIONS)
+    enough = min(2 * needed_permutations(tests, settings), MAXIMUM_PERMUTATIONS)
     engine = Engine(settings, max(settings.draws, enough), f"{lists.item_groups.attribute} {target.name}")
     rows = everyone_rows(lists, target.name, bought, engine)
     matrices = tuple(_matrix(lists, part, tests, engine) for part in parts)

@@ -9,6 +9,7 @@ from core.fairness.exposure.divergence import (
     ndkl_of_prefixes,
     prefix_shares,
     random_lists,
+    random_means,
 )
 from core.fairness.exposure.engine import Engine
 from core.fairness.exposure.inference import MeanTest
@@ -25,7 +26,7 @@ from core.fairness.exposure.pooled import hit_statistics, listing_statistic, see
 from core.fairness.exposure.rows import estimate_row, parity_rows, random_filling_row, share_rows
 from core.fairness.rows import AuditRow
 
-RANDOM_LISTS = 10_000
+RANDOM_LISTS = 10_000  # for how far single ones are from their mean
 IN_UNIT_RANGE = ("awrf_js_user", "awrf_js_pooled", "aplt", "gini_items", "gini_groups", "coverage", "min_max")
 
 
@@ -35,11 +36,11 @@ def everyone_rows(lists: Shown, target_name: str, bought: Bought | None, engine:
     bounded = np.ones(lists.n_groups, bool)
     shares = engine.means("shares", lists.shares, lists.target, bounded)
     merit = popularity if popularity is None else np.bincount(lists.item_groups.codes, weights=popularity)
-    k, n, attribute = engine.settings.k, len(lists.users), lists.item_groups.attribute
+    k, n = engine.settings.k, len(lists.users)
     rows = share_rows(lists, shares, target_name, engine.settings)
     rows += parity_rows(lists, shares, merit, k)
     rows += _list_rows(lists, list_columns(lists, popularity), engine)
-    pooled = _mean_rows("pooled", pooled_columns(lists), attribute, n, engine)
+    pooled = _mean_rows("pooled", pooled_columns(lists), lists, n, engine)
     null = _ndkl_null(lists, engine)
     rows += [_with_null(row, null, engine) if row.metric.startswith("ndkl_pooled") else row for row in pooled]
     rows += _pooled_rows(lists, shares, engine)
@@ -53,17 +54,24 @@ def _list_rows(lists: Shown, columns: dict[str, np.ndarray], engine: Engine) -> 
     known = np.isfinite(table).all(axis=0)
     names, table = [name for name, fine in zip(columns, known, strict=True) if fine], table[:, known]
     filled = random_lists(lists.groups, lists.target, n_lists=RANDOM_LISTS, rng=engine.rng("random lists"))
-    random = dict(zip(columns, list_divergences(filled, lists.weights, lists.target).T, strict=False))
-    level = np.array([random[name].mean() if name in random else np.nan for name in names])
+    spreads = list_divergences(filled, lists.weights, lists.target).std(axis=0)
+    means = random_means(lists.groups, lists.weights, lists.target)
+    random = {
+        name: (float(mean), float(spread))
+        for name, mean, spread in zip(columns, means, spreads, strict=False)
+    }
+    level = np.array([random[name][0] if name in random else np.nan for name in names])
     found = engine.means("lists", table, level, np.isin(names, IN_UNIT_RANGE))
     attribute, n = lists.item_groups.attribute, len(lists.users)
     rows = [
-        estimate_row(attribute, f"{name}@{engine.settings.k}", found.interval.within(*_limits(name)), q, n)
+        estimate_row(
+            attribute, f"{name}@{engine.settings.k}", found.interval.within(*_limits(name, lists)), q, n
+        )
         for q, name in enumerate(names)
     ]
     for q, name in enumerate(names):
         if name in random:
-            rows.append(random_filling_row(attribute, name, found, q, random[name], n, engine.settings))
+            rows.append(random_filling_row(attribute, name, found, q, *random[name], n, engine.settings))
     return rows
 
 
@@ -78,7 +86,9 @@ def _pooled_rows(lists: Shown, shares: MeanTest, engine: Engine) -> list[AuditRo
     n, k, attribute = len(lists.users), engine.settings.k, lists.item_groups.attribute
     return [
         _with_null(
-            estimate_row(attribute, f"{name}@{k}", found.within(*_limits(name)), q, n), null[:, q], engine
+            estimate_row(attribute, f"{name}@{k}", found.within(*_limits(name, lists)), q, n),
+            null[:, q],
+            engine,
         )
         for q, name in enumerate(names)
     ]
@@ -98,20 +108,30 @@ def _with_null(row: AuditRow, null: np.ndarray, engine: Engine) -> AuditRow:
     return replace(row, null_low=float(low), null_high=float(high))
 
 
-def _limits(name: str) -> tuple[float, float]:
+def _limits(name: str, lists: Shown) -> tuple[float, float]:
     """How far a metric can go."""
-    return 0.0, 1.0 if name in IN_UNIT_RANGE else np.inf
+    lowest = name.removeprefix("mmf_") if name.startswith("mmf_") else ""
+    highest = {"entropy_items": np.log(lists.n_items), "entropy_groups": np.log(lists.n_groups)}
+    if lowest:
+        highest[name] = int(lowest) / int(seen_groups(lists).sum())
+    return 0.0, float(highest.get(name, 1.0 if name in IN_UNIT_RANGE else np.inf))
 
 
 def _mean_rows(
-    part: str, columns: dict[str, np.ndarray], attribute: str, n: int, engine: Engine
+    part: str, columns: dict[str, np.ndarray], lists: Shown, n: int, engine: Engine
 ) -> list[AuditRow]:
     """Rows of metrics whose value is the mean of a column."""
     table = np.column_stack(list(columns.values()))
     none = np.full(len(columns), np.nan)
     found = engine.means(part, table, none, np.zeros(len(columns), bool)).interval
     return [
-        estimate_row(attribute, f"{name}@{engine.settings.k}", found.within(*_limits(name)), q, n)
+        estimate_row(
+            lists.item_groups.attribute,
+            f"{name}@{engine.settings.k}",
+            found.within(*_limits(name, lists)),
+            q,
+            n,
+        )
         for q, name in enumerate(columns)
     ]
 
@@ -131,7 +151,7 @@ def _answer_rows(lists: Shown, bought: Bought, engine: Engine) -> list[AuditRow]
     if truth is None:
         return []
     attribute, k, n = lists.item_groups.attribute, engine.settings.k, len(truth.rows)
-    rows = _mean_rows("answered", truth.columns, attribute, n, engine)
+    rows = _mean_rows("answered", truth.columns, lists, n, engine)
     contributions, statistic = hit_statistics(truth)
     found = engine.totals("hits", contributions, statistic).within(0, np.inf)
     rows.append(estimate_row(attribute, f"reo@{k}", found, 0, n))

@@ -49,7 +49,8 @@ def exposure_notes(
         found.append(f"'{OTHERS}' joins {groups.joined:,} smaller groups by {groups.attribute}.")
     if with_purchases:
         found.append(
-            "Where relevance is what a user bought afterwards, disparate impact (DIR) equals equal opportunity of exposure."
+            "Where relevance is what a user bought afterwards, disparate impact (DIR) equals equal opportunity of exposure. With "
+            "some hundred users or fewer IAA is large by chance alone, and intervals of REO are too narrow."
         )
     told = asdict(counts)
     left_out = [text.format(f"{told[name]:,}") + "." for name, text in LEFT_OUT.items() if told[name]]

@@ -106,17 +106,20 @@ def random_filling_row(
     name: str,
     found: MeanTest,
     q: int,
-    random: np.ndarray,
+    level: float,
+    spread: float,
     n: int,
     settings: AuditSettings,
 ) -> AuditRow:
     """A per-user metric minus its mean over lists filled at random; the null band is that of n such lists.
 
     The tolerance is a share of how far such lists are from the target.
+
+    Args:
+        level, spread: expected value and standard deviation of such lists.
     """
-    level = float(random.mean())
     off_target = 1 - level if name.startswith("awrf") else level  # AWRF is one minus a divergence
-    margin = float(stats.norm.isf((1 - settings.confidence) / 2) * random.std() / np.sqrt(n))
+    margin = float(stats.norm.isf((1 - settings.confidence) / 2) * spread / np.sqrt(n))
     value, low, high = (
         float(part[0, q]) - level for part in (found.interval.value, found.interval.low, found.interval.high)
     )

@@ -32,7 +32,7 @@ class Rung:
 
     Attributes:
         users, lines: what the fit kept; lines alone in their stratum tell nothing.
-        group_users: (C,) users of each compared group among them.
+        group_users: (C,) users of each compared group with a line in a stratum of both sides.
     """
 
     name: str
@@ -57,7 +57,8 @@ def ladder(purchases: Purchases, part: Partition, *, settings: Statistics) -> li
     on one side make the errors too small (MacKinnon & Webb, Journal of Applied Econometrics 32, 2017). They count lines of
     one user as alike, not users who share a small stratum: for groups of a dozen users, 8 % of intervals of 95 % were off
     where there was no gap, and `same_product_gap` (6.5 %, its p-values 2.5 %) is the safer of the two.
-    Rungs keep different lines: each says how many.
+    Rungs keep different lines: each says how many. No gap is told that rests on fewer than `minimum_group` users of either
+    side, those with a line in a stratum where the other side has one.
 
     Raises:
         InputError: nothing to compare, or a price of zero (`priced_lines` without `free`).
@@ -117,17 +118,25 @@ def _rung(
 ) -> Rung:
     kept = (np.bincount(stratum) > 1)[stratum]  # a line alone in its stratum is fitted exactly
     left, code = lines.of(kept), pd.factorize(stratum[kept])[0]
-    users = np.bincount(part.strata[np.unique(left.user)], minlength=part.n_strata)
-    own = users[part.compared]
-    others = users.sum() - own if part.reference is None else users[part.reference]
+    own, smaller = _users_who_meet(left, code, part)
     by_group = np.bincount(part.strata[left.user], minlength=part.n_strata)
-    told = part.compared.size and users.sum() > 2
-    if told:
+    if (smaller >= settings.minimum_group).any():
         found = fit(left, code, part)
-        gaps = _gaps(found, _contrasts(part, by_group, found), np.minimum(own, others) - 1, settings)
+        gaps = _gaps(found, _contrasts(part, by_group, found), own, smaller, settings)
     else:
         gaps = stacked([unknown_gap()] * len(part.compared))
-    return Rung(name, gaps, int(users.sum()), int(kept.sum()), own)
+    return Rung(name, gaps, len(np.unique(left.user)), int(kept.sum()), own)
+
+
+def _users_who_meet(lines: _Lines, stratum: np.ndarray, part: Partition) -> tuple[np.ndarray, np.ndarray]:
+    """Users of each compared group with lines in strata of both sides, and of whichever side has fewer, (C,) each."""
+    found = []
+    for group in part.compared:
+        sides = [side[lines.user] for side in part.sides(group)]
+        both = np.logical_and(*(np.bincount(stratum, side) > 0 for side in sides))[stratum]
+        found.append([(np.bincount(lines.user[side & both]) > 0).sum() for side in sides])
+    own, others = np.array(found, dtype=int).reshape(-1, 2).T
+    return own, np.minimum(own, others)
 
 
 def _with_quantity(lines: _Lines, stratum: np.ndarray, part: Partition) -> Effects:
@@ -172,14 +181,17 @@ def _contrasts(part: Partition, lines: np.ndarray, found: Effects) -> np.ndarray
     return np.eye(part.n_strata)[groups] - np.stack(against)
 
 
-def _gaps(found: Effects, contrasts: np.ndarray, degrees: np.ndarray, settings: Statistics) -> Gaps:
+def _gaps(
+    found: Effects, contrasts: np.ndarray, own: np.ndarray, smaller: np.ndarray, settings: Statistics
+) -> Gaps:
+    degrees = smaller - 1
     off = contrasts @ found.beta
     error = np.sqrt(np.einsum("cg,gh,ch->c", contrasts, found.covariance, contrasts))
     told = np.isclose(contrasts @ found.told, contrasts, atol=1e-6).all(axis=1)
-    bad = ~told | ~(error > 0) | (degrees < 1)
+    bad = ~told | ~(error > 0) | (smaller < settings.minimum_group)
     off, error = np.where(bad, np.nan, off), np.where(bad, np.nan, error)
     reach = stats.t.ppf((1 + settings.confidence) / 2, np.maximum(degrees, 1)) * error
     value, low, high = (np.expm1(x) for x in (off, off - reach, off + reach))
     p_value = 2 * stats.t.sf(np.abs(off) / error, np.maximum(degrees, 1))
     interval = Interval(value, low, high, np.exp(off) * error)
-    return Gaps(interval, p_value, np.where(bad, np.nan, np.expm1(-reach)), np.expm1(reach))
+    return Gaps(interval, p_value, np.where(bad, np.nan, np.expm1(-reach)), np.expm1(reach), own)

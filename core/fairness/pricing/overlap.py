@@ -46,6 +46,7 @@ class Overlap:
         value: the gap; NaN if no stratum holds both sides, or if all hangs on one user. influence: (U,) what each user adds to its error.
         score: (U,) sum of a user's outcomes above the mean of their strata.
         coverage: share of the money of both sides that lies in strata with both. strata: how many those are.
+        users: (U,) bool, who has a line in one of them.
     """
 
     value: float
@@ -53,6 +54,7 @@ class Overlap:
     score: np.ndarray
     coverage: float
     strata: int
+    users: np.ndarray
 
 
 def cells(
@@ -103,6 +105,8 @@ def overlap_gap(cells: Cells, own: np.ndarray, other: np.ndarray) -> Overlap:
     value = sums[0] / sums[1] if told else np.nan
     influence = value - (sums[0] - lost_above) / left if told else np.zeros(n_users)
     usable = below[both.stratum] > 0
+    users = np.zeros(n_users, bool)
+    users[both.user[usable]] = True
     money = both.money.sum()
     return Overlap(
         float(value),
@@ -110,6 +114,7 @@ def overlap_gap(cells: Cells, own: np.ndarray, other: np.ndarray) -> Overlap:
         _scores(both, n.sum(axis=0), total.sum(axis=0), n_users),
         float(both.weight[usable].sum() / money) if money > 0 else float("nan"),
         int((below > 0).sum()),
+        users,
     )
 
 
@@ -149,10 +154,13 @@ def judged_overlap(
 ) -> Gaps:
     """The gap with its interval, over users of both sides drawn again, and its p-value, labels of users shuffled.
 
+    It cannot be told where it rests on fewer than `minimum_group` users of either side, whoever else there is.
+
     Args:
         strata: (U,) control strata of users within which labels are shuffled; None: among all.
     """
-    if not np.isfinite(found.value) or min(own.sum(), other.sum()) < 2:
+    n = int((own & found.users).sum())
+    if not np.isfinite(found.value) or min(n, (other & found.users).sum()) < settings.minimum_group:
         return unknown_gap()
     users = own | other
     label = own[users].astype(int)
@@ -164,7 +172,7 @@ def judged_overlap(
     low, high = np.quantile(null, [(1 - settings.confidence) / 2, (1 + settings.confidence) / 2])
     error = float(interval.error[0])
     one = Interval(*(getattr(interval, name)[0] for name in ("value", "low", "high", "error")))
-    return Gaps(one, np.array(p_value), np.array(low * error), np.array(high * error))
+    return Gaps(one, np.array(p_value), np.array(low * error), np.array(high * error), np.array(n))
 
 
 def influence_intervals(

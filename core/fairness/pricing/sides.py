@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
+from core.fairness.group_rows import known_rows
 from core.fairness.partition import Partition
 from core.fairness.rows import AuditRow
 from core.fairness.stats import Interval
@@ -23,22 +24,24 @@ class Gaps:
 
     Attributes:
         null_low, null_high: where the gap would lie without disparity.
+        n: users of the group on whom the gap rests; None: all of them.
     """
 
     interval: Interval
     p_value: np.ndarray
     null_low: np.ndarray
     null_high: np.ndarray
+    n: np.ndarray | None = None
 
 
 def stacked(found: list[Gaps]) -> Gaps:
-    """Gaps of one group each as one."""
+    """Gaps of one group each, with their users, as one."""
 
     def joined(take) -> np.ndarray:
         return np.array([take(one) for one in found], dtype=float).reshape(len(found))
 
     interval = Interval(*(joined(lambda one, name=name: getattr(one.interval, name)) for name in INTERVAL))
-    return Gaps(interval, *(joined(lambda one, name=name: getattr(one, name)) for name in NULL))
+    return Gaps(interval, *(joined(lambda one, name=name: getattr(one, name)) for name in (*NULL, "n")))
 
 
 def t_tested(interval: Interval, degrees: int, confidence: float) -> Gaps:
@@ -50,13 +53,15 @@ def t_tested(interval: Interval, degrees: int, confidence: float) -> Gaps:
 
 def unknown_gap() -> Gaps:
     """A gap that cannot be told."""
-    return Gaps(Interval(*[np.array(np.nan)] * 4), *[np.array(np.nan)] * 3)
+    return Gaps(Interval(*[np.array(np.nan)] * 4), *[np.array(np.nan)] * 4)
 
 
 def gap_rows(
     part: Partition, metric: str, gaps: Gaps, *, tolerance: float | None, settings: Statistics
 ) -> list[AuditRow]:
     """A row per compared group whose gap can be told, without verdict, and one per hidden group, without number.
+
+    A gap without interval or p-value cannot be judged, and has no tolerance.
 
     Args:
         gaps: (C,), in the order of `part.compared`. tolerance: in the metric's own unit; None: not judged.
@@ -68,11 +73,12 @@ def gap_rows(
         if group is None:
             rows.append(_hidden(row))
         elif group in order and np.isfinite(gaps.interval.at(order[group])["low"]):
-            number, n = order[group], int(part.n[group])
+            number = order[group]
+            n = int(part.n[group] if gaps.n is None else gaps.n[number])
             numbers = {field: float(getattr(gaps, field)[number]) for field in NULL}
             numbers |= gaps.interval.at(number)
             told = {"n": n, "small": n < settings.small_group, "reference": part.reference_name}
-            rows.append(replace(row, **numbers, **told, tolerance=tolerance))
+            rows += known_rows([replace(row, **numbers, **told, tolerance=tolerance)])
     return rows
 
 

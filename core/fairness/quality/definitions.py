@@ -86,8 +86,8 @@ DEFINITIONS: dict[str, Definition] = {
         range="that of the metric",
         ideal="",
         source="Rockafellar & Uryasev, Journal of Risk 2 (2000), theorem 1",
-        avoid="Where more than a tenth of the users have zero, as in NDCG: it is 0 for every group. In "
-        "groups under 100 users it rests on fewer than ten of them.",
+        avoid="Where more than a tenth of the users have zero, as in NDCG: it is 0 for every group. "
+        "Groups under 100 users are hidden, as it would rest on fewer than ten of them.",
     ),
     "_theil": _metric(
         name="Inequality between users (Theil)",
@@ -255,5 +255,35 @@ DEFINITIONS: dict[str, Definition] = {
         ideal="0",
         source=_RATINGS,
         avoid="Alone: it does not see ratings that are predicted too low.",
+    ),
+    "_logged": _metric(
+        name="Reward as it was logged",
+        formula="Σ r / impressions on the ranks audited",
+        meaning="How many of the places that were shown were clicked (bought from); higher is better.",
+        unit="share; gaps in percentage points",
+        range="0 to 1",
+        ideal="",
+        source="ours",
+        avoid="As what the audited lists would earn: another policy was shown.",
+    ),
+    "_ips": _metric(
+        name="Reward had the lists been shown (IPS)",
+        formula="Σ w r / impressions, w = min(1[the list has the item at that rank] / p, clip)",
+        meaning="How many places of the audited lists would have been clicked (bought from); higher is better.",
+        unit="share; gaps in percentage points",
+        range="0 upwards (chance can take it above 1)",
+        ideal="",
+        source="Li et al., KDD 2018 (item and position); clipping: Ionides 2008",
+        avoid="With few matched impressions, or where many weights are clipped: then it is too low.",
+    ),
+    "_snips": _metric(
+        name="Reward had the lists been shown, self-normalised (SNIPS)",
+        formula="Σ w r / Σ w",
+        meaning="The same, divided by the weights, which is steadier; higher is better.",
+        unit="share; gaps in percentage points",
+        range="0 to 1",
+        ideal="",
+        source="Swaminathan & Joachims, NIPS 2015",
+        avoid="Where the log could not have shown what the lists hold (mean weight far from 1).",
     ),
 }

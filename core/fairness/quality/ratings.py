@@ -73,7 +73,7 @@ def rating_rows(
     Few raters an item make noise, and noise counts as unfairness: read the value beside `null_high`, what it is
     once in twenty times (at 95 %) where labels say nothing. The interval is that of the value at these numbers of
     raters (jackknife over users, then the bootstrap of linear means); it reaches 0 unless the permutation test
-    rejects. `n`: users of the group with a rating.
+    rejects. `n`: users of the group who rated an item that counts; no row with fewer than `minimum_group` of either side.
 
     Args:
         rows: `user`, `item`, `predicted`, `observed`; a user's ratings of one item are averaged first.
@@ -104,12 +104,12 @@ def _ratings(rows: pd.DataFrame, codes: np.ndarray) -> _Ratings:
 
 
 def _compare(ratings: _Ratings, part: Partition, shown: int, settings: Statistics) -> list[dict[str, float]]:
-    """Value, interval, p-value and null of each metric; nothing where no item has enough raters on both sides."""
+    """Value, interval, p-value and null of each metric; nothing where too few of either side rated items of both."""
     member, other = part.sides(shown)
     asked = member | other
     value, influences, involved = _with_influences(ratings, member, asked)
     sides = np.bincount(member[involved].astype(int), minlength=2)
-    if not np.isfinite(value).all() or sides.min() < 2:
+    if not np.isfinite(value).all() or sides.min() < settings.minimum_group:
         return []
     rng = generator(part, settings)
     moments = bootstrap(
@@ -121,7 +121,9 @@ def _compare(ratings: _Ratings, part: Partition, shown: int, settings: Statistic
     )
     around = intervals(moments, np.ones((1, 2)), confidence=settings.confidence)
     null = _null(ratings, member, asked, settings.permutations, rng)  # (B, 4)
-    return distance_numbers(value, value + around.low[0], value + around.high[0], null, settings)
+    n = int(sides[1])
+    numbers = distance_numbers(value, value + around.low[0], value + around.high[0], null, settings)
+    return [one | {"n": n, "small": n < settings.small_group} for one in numbers]
 
 
 def _with_influences(
@@ -166,7 +168,7 @@ def _with_influences(
 def _null(
     ratings: _Ratings, member: np.ndarray, asked: np.ndarray, permutations: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """The four metrics under shuffled labels of the users asked, (B, 4)."""
+    """The four metrics under shuffled labels of the users asked, (B, 4); NaN where no item has enough raters."""
     kept = asked[ratings.users]
     users, places = np.flatnonzero(asked), np.cumsum(asked) - 1
     shape = ratings.n_items, len(users)
@@ -183,5 +185,6 @@ def _null(
         other = totals - sums
         enough = (sums[0] >= FEWEST_RATERS) & (other[0] >= FEWEST_RATERS)
         terms = np.where(enough, unfairness(sums, other), 0.0)
-        found.append((terms.sum(axis=1) / np.maximum(enough.sum(axis=0), 1)).T)
+        items = enough.sum(axis=0)
+        found.append((terms.sum(axis=1) / np.where(items > 0, items, np.nan)).T)
     return np.concatenate(found)

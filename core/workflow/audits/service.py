@@ -4,14 +4,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.stats import false_discovery_control
 
 from core.data.service import Outcome
 from core.errors import InputError
+from core.fairness.correction import NAMES, adjusted_p_values
 from core.fairness.rows import AuditRow
 from core.fairness.service.all_or_none import all_or_none
 from core.fairness.service.bins import calibration_bins
 from core.fairness.service.calibration import ECE_METRICS, calibration_tests
+from core.fairness.service.group_loss import group_loss_rows
 from core.fairness.service.outcomes import outcome_contributions, outcome_measures, outcome_rows
 from core.fairness.service.residuals import distribution_rows
 from core.fairness.service.rows import judged_rows
@@ -40,7 +41,7 @@ class PredictedService:
         section: rows of all metrics, named `<outcome>_<metric>`. rows: orders or reviews behind them.
         bins: of each grouping, outcomes at each level of prediction; see `core.fairness.service.bins`.
         off_line: of each grouping, the p-value of each shown group that predictions are calibrated (intercept 0 and
-            slope 1), corrected for all groups (Benjamini-Hochberg).
+            slope 1), corrected for all groups.
     """
 
     section: Section
@@ -73,8 +74,9 @@ def service(
     found: list[AuditRow] = []
     for part in parts:
         found += outcome_rows(rows, codes, part, settings, prefix=prefix, **options)
+        found += group_loss_rows(rows, codes, part, settings, zeta=_allowed(rows, settings), prefix=prefix)
     found = all_or_none(found, f"{prefix}coverage")
-    off_line = _corrected([calibration_tests(rows, codes, part, settings) for part in parts])
+    off_line = _corrected([calibration_tests(rows, codes, part, settings) for part in parts], settings)
     notes = [
         f"{len(rows):,} test rows of {len(codes):,} users; the model learnt from none of them.",
         f"Prediction intervals are made to hold {COVERAGE:.0%} of the outcomes.",
@@ -144,10 +146,20 @@ def _tolerances(rows: pd.DataFrame, codes: np.ndarray, settings: AuditSettings) 
     return {metric: settings.tolerance * level for metric, level in levels.items() if level > 0}
 
 
-def _corrected(found: list[dict[str, float]]) -> tuple[dict[str, float], ...]:
+def _allowed(rows: pd.DataFrame, settings: AuditSettings) -> dict[str, float]:
+    """The loss that no group should exceed: that of all rows, and the tolerance of it; nothing where there is none."""
+    observed, median, mean = (rows[name].to_numpy(float) for name in (OBSERVED, PREDICTED, EXPECTED))
+    losses = {
+        "absolute_loss": np.abs(observed - median).mean(),
+        "squared_loss": ((observed - mean) ** 2).mean(),
+    }
+    return {name: float(loss * (1 + settings.tolerance)) for name, loss in losses.items() if loss > 0}
+
+
+def _corrected(found: list[dict[str, float]], settings: AuditSettings) -> tuple[dict[str, float], ...]:
     """The p-values of all groupings corrected together."""
-    p_values = [p for tests in found for p in tests.values()]
-    adjusted = iter(false_discovery_control(p_values)) if p_values else iter(())
+    p_values = np.array([p for tests in found for p in tests.values()])
+    adjusted = iter(adjusted_p_values(p_values, settings.correction))
     return tuple({group: float(next(adjusted)) for group in tests} for tests in found)
 
 
@@ -163,5 +175,5 @@ def _line_note(off_line: tuple[dict[str, float], ...], settings: AuditSettings) 
     )
     return (
         f"That predictions are calibrated (intercept 0 and slope 1) is rejected {whom}; corrected for {tested} tests "
-        "(Benjamini-Hochberg)."
+        f"({NAMES[settings.correction]})."
     )

@@ -26,6 +26,7 @@ from core.workflow.auditing import (
     per_user_of_run,
 )
 from core.workflow.audits import pricing
+from core.workflow.audits.clicks import clicks, logged_impressions
 from core.workflow.audits.exposure import exposure
 from core.workflow.audits.orders import answers, delivery, read_orders
 from core.workflow.audits.quality import predicted_ratings, quality
@@ -76,6 +77,7 @@ def audit_of_run(
     shop = _shop_with(workspace, dataset, settings)
     asked = {
         **_of_lists(shop, lists, settings, predicted_ratings(workspace, run)),
+        **_of_clicks(workspace, dataset, shop, lists, settings),
         **_of_prices(shop, lists, settings),
         **_of_predictions(workspace, run, shop, settings),
         **_of_orders(workspace, dataset, shop, settings),
@@ -105,6 +107,7 @@ def audit_of_lists(
     lists, shop = Lists(own.lists, per_user, split), _shop_with(workspace, dataset, settings)
     asked = {
         **_of_lists(shop, lists, settings, None),
+        **_of_clicks(workspace, dataset, shop, lists, settings),
         **_of_prices(shop, lists, settings),
         **_of_orders(workspace, dataset, shop, settings),
     }
@@ -167,6 +170,15 @@ def _of_predictions(workspace: Workspace, run: Run, shop: Shop, settings: AuditS
 
 def _predicted(shop: Shop, predictions: pd.DataFrame, outcome: Outcome, settings: AuditSettings) -> Section:
     return service(shop, predictions, outcome, settings).section
+
+
+def _of_clicks(
+    workspace: Workspace, dataset: Dataset, shop: Shop, lists: Lists, settings: AuditSettings
+) -> dict[str, Ask]:
+    impressions = logged_impressions(workspace, dataset)
+    if impressions is None:
+        return {}
+    return {"What clicks say": lambda: clicks(shop, impressions, lists.rows, settings)}
 
 
 def _of_orders(workspace: Workspace, dataset: Dataset, shop: Shop, settings: AuditSettings) -> dict[str, Ask]:

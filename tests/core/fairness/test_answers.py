@@ -25,6 +25,14 @@ def test_an_unequal_group_is_named_with_both_means_gap_interval_and_users():
     assert "corrected for 9 tests" in found.summary
 
 
+def test_the_correction_is_named():
+    for correction, name in (
+        ("benjamini_hochberg", "Benjamini-Hochberg"),
+        ("benjamini_yekutieli", "Benjamini-Yekutieli"),
+    ):
+        assert f"({name})." in answered({"a": 60, "b": 60}, correction=correction).summary
+
+
 def test_a_named_reference_is_said():
     sizes = {"18-24": 40, "25-34": 200, "35-44": 400}
     found = answered(sizes, effect={"25-34": 0.3}, reference="35-44")

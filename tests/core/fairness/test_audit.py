@@ -12,6 +12,7 @@ from scipy.stats import binom
 
 from core.errors import InputError, NotFound, SettingsError, TableError
 from core.fairness.audit import audit_users, mean_intervals
+from core.fairness.notes import notes
 from core.fairness.rows import AuditRow, records
 from core.schema.settings import AuditSettings
 from tests.core.fairness.shops import CATALOGUE, lists_for, skewed, synthetic
@@ -233,6 +234,15 @@ def test_permutations_suffice_for_the_correction(shop):
     assert many.tests == (3 + 2 + 6) * 3
     assert many.rows["p_value"].min() >= 1 / 661
     assert any("660 permutations" in note for note in many.notes)
+
+
+def test_it_is_said_where_permutations_are_too_few_for_the_correction():
+    few, enough = (
+        notes([], (), tests, 10_000, AuditSettings(by=(("age",),), correction=correction))
+        for tests, correction in ((100, "benjamini_yekutieli"), (100, "benjamini_hochberg"))
+    )
+    assert "too few for one finding alone" in few[0]  # c(100) = 5.19: 10,375 are needed
+    assert "can survive correction for 100 tests" in enough[0]
 
 
 def test_duplicating_every_user_keeps_the_gap_and_narrows_the_interval(shop, result):

@@ -1,6 +1,7 @@
 """Every metric that an audit puts out is defined, and nothing else is."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from core.fairness.groups import Groups
 from core.fairness.quality.across import across_rows, explained_rows
 from core.fairness.quality.envy import envy_metrics, sampled_envy
 from core.fairness.quality.inequality import entropy_contributions, generalised_entropy
+from core.fairness.quality.off_policy import off_policy
 from core.fairness.quality.opportunity import (
     LIFT_METRICS,
     OPPORTUNITY_METRICS,
@@ -37,6 +39,7 @@ from core.fairness.quality.ratings import rating_rows
 from core.fairness.quality.tail import tail_rows
 from core.fairness.quality.taste import taste_divergence
 from core.fairness.service.adjusted import adjusted_rows
+from core.fairness.service.group_loss import group_loss_rows
 from core.fairness.service.outcomes import outcome_rows
 from core.fairness.service.residuals import distribution_rows
 from core.fairness.service.response import propensities, response_rows
@@ -91,6 +94,8 @@ def of_users():
         predicted=rng.random(480), observed=rng.random(480)
     )
     rows += rating_rows(ratings, np.arange(120), part, FAST)
+    logged = lists.assign(clicked=rng.random(len(lists)) < 0.5, propensity=1.0)
+    rows += off_policy(logged, lists, np.arange(120), part, FAST, k=10, clip=10.0).rows
     yield from (row.metric for row in rows)
 
 
@@ -126,8 +131,10 @@ def of_pricing():
     lists = pd.DataFrame({"user": np.repeat(np.arange(90), 5), "item": picked.ravel()})
     lists["rank"] = np.tile(np.arange(1, 6), 90)
     parts = [pricing.same_product, pricing.price_ladder, pricing.discounts, pricing.why_discounts_differ]
-    for part in (*parts, pricing.offers):
+    for part in (*parts, pricing.discounts_for_the_same, pricing.offers, pricing.observed):
         yield from part(made, SETTINGS).rows["metric"]
+    with_income = replace(made, users=made.users.assign(income=np.where(group, "Under 20K", "50K+")))
+    yield from pricing.observed(with_income, SETTINGS).rows["metric"]
     yield from pricing.steering(made, lists, SETTINGS).rows["metric"]
 
 
@@ -156,6 +163,9 @@ def of_service():
     rows = rows.assign(low=rows["predicted"] - 1, high=rows["predicted"] + 1)
     found = outcome_rows(rows, codes, part, FAST, prefix="satisfaction_")
     found += outcome_rows(rows, codes, part, FAST)
+    found += group_loss_rows(
+        rows, codes, part, FAST, zeta={"absolute_loss": 1.0, "squared_loss": 1.0}, prefix="satisfaction_"
+    )
     residual = (rows["observed"] - rows["predicted"]).to_numpy()
     found += distribution_rows(residual, users, codes, part, FAST, metric="satisfaction_residual")
     found += adjusted_rows(residual, users, codes, part, FAST, metric="delivery_days_adjusted")

@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from core.fairness.group_rows import among, mean_rows, total_rows
+from core.fairness.groups import Groups
+from core.fairness.partition import partition
+from core.fairness.suppression import SHOWN
 from tests.core.fairness.parts import FAST, part_of, row_of
+from tests.core.fairness.test_suppression import MINIMUM, disclosed, published_margins
 
 ONLY = {"section": "users"}
+UNIT = {"x": (0.0, 1.0), "y": (0.0, 1.0)}
 
 
 def per_head(totals):
@@ -16,7 +23,7 @@ def per_head(totals):
 def test_means_gaps_and_ratios_are_those_of_the_values():
     rng = np.random.default_rng(1)
     strata, values = rng.integers(0, 3, 300), rng.random((300, 2))
-    rows = mean_rows(values, ["x", "y"], part_of(strata), FAST, **ONLY)
+    rows = mean_rows(values, ["x", "y"], part_of(strata), FAST, bounds=UNIT, **ONLY)
     own, rest = values[strata == 1, 1].mean(), values[strata != 1, 1].mean()
     assert row_of(rows, "y", "b").value == pytest.approx(own)
     assert row_of(rows, "y_gap", "b").value == pytest.approx(own - rest)
@@ -66,6 +73,48 @@ def test_a_group_with_too_few_values_is_hidden_and_so_is_one_more():
     assert sum(row.metric == "x" and not row.suppressed and row.group != "all" for row in rows) == 1
 
 
+def crossed(table, there):
+    """A crossing with so many users in each cell, and those of them who have a value."""
+    codes = np.repeat(np.arange(table.size), table.ravel())
+    names = tuple(str(cell) for cell in range(table.size))
+    part = partition(Groups("a × b", names, codes, table.shape), np.arange(len(codes)), minimum=MINIMUM)
+    order = np.concatenate([np.arange(number) for number in table.ravel()])
+    return part, order < there.ravel()[codes]
+
+
+def test_a_small_cell_among_users_with_a_value_takes_others_of_its_row_and_column_with_it():
+    there = np.array([[3, 40, 40], [40, 40, 40], [40, 40, 40]])
+    own = among(*crossed(np.full((3, 3), 40), there), minimum=MINIMUM)
+    shown = (own.states == SHOWN).reshape(3, 3)
+    assert not shown[0, 0]
+    assert (~shown).sum(axis=0)[0] >= 2
+    assert (~shown).sum(axis=1)[0] >= 2, "the row's total minus the cell shown would give three users away"
+    assert not disclosed(there.ravel(), published_margins(there, MINIMUM), own.states, MINIMUM)
+    np.testing.assert_array_equal(own.n, [*there[shown], there[~shown].sum()])
+
+
+@given(
+    st.tuples(st.integers(1, 3), st.integers(1, 3)).flatmap(
+        lambda shape: st.lists(
+            st.tuples(st.sampled_from([0, 4, 9, 12, 30]), st.sampled_from([0, 1, 4, 10])),
+            min_size=shape[0] * shape[1],
+            max_size=shape[0] * shape[1],
+        ).map(lambda cells: np.array(cells).reshape(*shape, 2))
+    )
+)
+def test_no_small_union_of_a_crossing_follows_among_users_with_a_value(cells):
+    there, table = cells[..., 0], cells.sum(axis=-1)
+    if there.sum() < MINIMUM:
+        return
+    part, kept = crossed(table, there)
+    own = among(part, kept, minimum=MINIMUM)
+    if own is not None:
+        hidden = np.zeros(table.size, dtype=own.states.dtype) + 2  # cells without a name hold nobody
+        hidden[[int(name) for name in own.names]] = own.states
+        assert not disclosed(there.ravel(), published_margins(there, MINIMUM), hidden, MINIMUM)
+        assert set(own.shown_names) <= set(part.shown_names)
+
+
 def test_no_rows_where_the_reference_group_has_too_few_values():
     part = part_of(np.repeat([0, 1], 40), reference=0)
     there = np.repeat([False, True], 40)
@@ -78,3 +127,41 @@ def test_what_is_undefined_has_no_row():
     rows = total_rows(contributions, per_head, ["x"], part_of(strata), FAST, **ONLY)
     assert not [row for row in rows if row.group == "a"]
     assert row_of(rows, "x", "b").value == pytest.approx(1)
+
+
+def test_a_group_without_spread_takes_that_of_all_users_in_totals_as_in_means():
+    rng = np.random.default_rng(3)
+    strata = np.repeat([0, 1, 2], [20, 100, 100])
+    values = np.where(strata == 0, 0.0, rng.random(220) < 0.5)[:, None]
+    heads = rng.integers(1, 4, 220)[:, None].astype(float)
+    part = part_of(strata)
+    means = mean_rows(values, ["x"], part, FAST, **ONLY)
+    for added, rel in ((np.ones((220, 1)), 0.25), (heads, 0.5)):
+        totals = total_rows(np.hstack([added, added * values]), per_head, ["x"], part, FAST, **ONLY)
+        for metric in ("x", "x_gap"):
+            row, same = (row_of(rows, metric, "a") for rows in (totals, means))
+            assert row.low < row.value < row.high
+            assert row.high - row.low == pytest.approx(same.high - same.low, rel=rel)
+    alike = total_rows(np.ones((220, 2)), per_head, ["x"], part, FAST, **ONLY)
+    assert (row_of(alike, "x", "a").low, row_of(alike, "x", "a").high) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("bounds", [{}, {"x": (-1.0, np.inf)}])
+def test_what_may_be_below_zero_has_no_ratio(bounds):
+    strata, values = np.repeat([0, 1, 2], [30, 30, 5]), np.linspace(0.1, 1, 65)[:, None]
+    part = part_of(strata)
+    rows = mean_rows(values, ["x"], part, FAST, bounds=bounds, **ONLY)
+    rows += total_rows(
+        np.hstack([np.ones((65, 1)), values]), per_head, ["x"], part, FAST, bounds=bounds, **ONLY
+    )
+    assert {row.statistic for row in rows} == {"mean", "gap"}
+
+
+def test_ratios_do_not_go_below_zero():
+    rng = np.random.default_rng(4)
+    strata = np.repeat([0, 1], [12, 60])
+    values = np.where(strata == 0, rng.random(72) < 0.2, rng.random(72))
+    added = np.column_stack([np.ones(72), values])
+    rows = total_rows(added, per_head, ["x"], part_of(strata), FAST, bounds=UNIT, **ONLY)
+    assert row_of(rows, "x_ratio", "a").low >= 0
+    assert row_of(rows, "x_ratio", "a").value > 0

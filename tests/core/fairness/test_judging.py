@@ -3,10 +3,11 @@
 import pytest
 from scipy import stats
 
+from core.errors import SettingsError
 from core.fairness.judging import judged
 from core.fairness.rows import AuditRow
 from core.fairness.verdicts import EQUAL, UNDECIDED, UNEQUAL
-from core.schema.settings import AuditSettings
+from core.schema.settings import AuditSettings, settings_from
 
 SETTINGS = AuditSettings(by=(("age",),))
 
@@ -26,6 +27,19 @@ def test_all_judged_rows_are_corrected_together_and_the_others_stay():
     expected = stats.false_discovery_control([0.001, 0.6, 0.04])
     assert [found[place].p_adjusted for place in (0, 2, 3)] == pytest.approx(list(expected))
     assert found[3].more_users > 0
+
+
+def test_the_correction_is_that_of_the_settings():
+    rows = [gap(0.5, 0.01, 0.01), gap(0.0, 0.01, 0.6)]
+    for correction, adjusted, verdict in (
+        ("benjamini_hochberg", 0.02, UNEQUAL),
+        ("benjamini_yekutieli", 0.03, UNEQUAL),
+    ):
+        chosen = SETTINGS.model_copy(update={"correction": correction})
+        row = judged(rows, chosen)[0]
+        assert (row.p_adjusted, row.verdict) == (pytest.approx(adjusted), verdict)
+    with pytest.raises(SettingsError, match="correction"):
+        settings_from(AuditSettings, {"by": (("age",),), "correction": "bonferroni"})
 
 
 def test_nothing_to_judge():

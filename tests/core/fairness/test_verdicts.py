@@ -9,7 +9,7 @@ from scipy import stats
 from core.fairness.verdicts import EQUAL, MORE_USERS_CAP, UNDECIDED, UNEQUAL, judge, more_users
 
 
-def judged(gap, low, high, p_value, *, tolerance=0.02, n=1000, rate=0.05):
+def judged(gap, low, high, p_value, *, tolerance=0.02, n=1000, rate=0.05, correction="benjamini_hochberg"):
     gap, low, high, p_value = (np.atleast_1d(np.asarray(one, float)) for one in (gap, low, high, p_value))
     return judge(
         gap,
@@ -20,6 +20,7 @@ def judged(gap, low, high, p_value, *, tolerance=0.02, n=1000, rate=0.05):
         n=np.full(len(gap), n),
         confidence=0.95,
         false_discovery_rate=rate,
+        correction=correction,
     )
 
 
@@ -27,6 +28,25 @@ def test_benjamini_hochberg_worked_by_hand():
     p_value = [0.01, 0.04, 0.03, 0.5]
     found = judged([0.1] * 4, [0.05] * 4, [0.15] * 4, p_value)
     assert found.p_adjusted == pytest.approx([0.04, 0.04 * 4 / 3, 0.04 * 4 / 3, 0.5])
+
+
+def test_benjamini_yekutieli_worked_by_hand():
+    # c(4) = 1 + 1/2 + 1/3 + 1/4 = 25/12: 0.01 is adjusted to 4 * 25/12 * 0.01 = 1/12, and no longer found.
+    options = {"p_value": [0.01, 0.04, 0.03, 0.5], "correction": "benjamini_yekutieli"}
+    found = judged([0.1] * 4, [0.05] * 4, [0.15] * 4, **options)
+    assert found.p_adjusted == pytest.approx([1 / 12, 1 / 9, 1 / 9, 1.0])
+    assert found.verdict.tolist() == [UNDECIDED] * 4
+    assert judged([0.1] * 4, [0.05] * 4, [0.15] * 4, options["p_value"]).verdict[0] == UNEQUAL
+
+
+@given(st.lists(st.floats(0.001, 1), min_size=1, max_size=40))
+def test_benjamini_yekutieli_is_benjamini_hochberg_at_a_smaller_rate(p_value):
+    m = len(p_value)
+    numbers = [0.1] * m, [0.03] * m, [0.17] * m, p_value
+    smaller = 0.05 / sum(1 / j for j in range(1, m + 1))
+    strict = judged(*numbers, correction="benjamini_yekutieli")
+    assert strict.verdict.tolist() == judged(*numbers, rate=smaller).verdict.tolist()
+    assert (strict.p_adjusted >= judged(*numbers).p_adjusted).all()
 
 
 @given(st.lists(st.floats(0.001, 1), min_size=1, max_size=40))
@@ -63,15 +83,20 @@ def test_one_finding_among_many_needs_a_wider_interval():
 
 
 def test_findings_are_widened_to_the_false_coverage_rate_level():
-    # Two rejected of ten at q = 5 %: level 1 - 2 * 0.05 / 10 = 99 %.
+    # Two rejected of ten at q = 5 %: level 1 - 2 * 0.05 / 10 = 99 %, with c(10) = 2.92897 if they may depend.
     half = 0.028
-    widened = half * stats.t.isf(0.005, 999) / stats.t.isf(0.025, 999)
+    for correction, factor in (("benjamini_hochberg", 1), ("benjamini_yekutieli", 2.9289683)):
+        _check_widening(half, half * stats.t.isf(0.005 / factor, 999) / stats.t.isf(0.025, 999), correction)
+
+
+def _check_widening(half, widened, correction):
     for gap, verdict in ((0.02 + widened + 1e-6, UNEQUAL), (0.02 + widened - 1e-6, UNDECIDED)):
         found = judged(
             [gap] * 2 + [0.0] * 8,
             [gap - half] * 2 + [-0.03] * 8,
             [gap + half] * 2 + [0.03] * 8,
             [0.001] * 2 + [0.6] * 8,
+            correction=correction,
         )
         assert found.verdict[:2].tolist() == [verdict] * 2
 

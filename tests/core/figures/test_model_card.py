@@ -176,6 +176,21 @@ def test_a_run_from_before_the_reports_has_a_card_of_its_recommender(run, datase
     assert "First" in card_markdown(card)
 
 
+def test_the_card_of_lists_that_were_brought_claims_nothing_of_their_making(run, dataset):
+    told = {"recommender": ModelReport(metrics={}, notes=["3 rows left <b>out</b>."])}
+    changes = {"brought": True, "settings": {}, "history": [], "reports": told}
+    card = model_card(run.model_copy(update=changes), dataset, {"ndcg@10": ACCURACY})
+    (model,) = card.models
+    assert (model.title, model.notes) == ("Lists of another system", ("3 rows left <b>out</b>.",))
+    assert card.training["protected_attributes_seen"] is None
+    text = card_markdown(card)
+    for claim in ("were not shown", "were inputs", "Seed", "All settings", "<b>"):
+        assert claim not in text
+    assert "nothing was trained here" in text
+    assert "(age) is not known here" in text
+    assert json.loads(card.json())["run"]["brought"] is True
+
+
 def test_a_report_without_numbers_says_so(run, dataset):
     lacking = {"intent": ModelReport(metrics={}, notes=["It needs real times."])}
     card = model_card(run.model_copy(update={"reports": lacking}), dataset, {})

@@ -114,7 +114,18 @@ def train(workspace, params, context):
 
 TASKS = {
     task.__name__: task
-    for task in (count, long_call, die, fail, bad_result, stall, train, tasks.prepare, tasks.search)
+    for task in (
+        count,
+        long_call,
+        die,
+        fail,
+        bad_result,
+        stall,
+        train,
+        tasks.prepare,
+        tasks.search,
+        tasks.import_lists,
+    )
 }
 
 if __name__ == "__main__":

@@ -109,6 +109,23 @@ def test_random_lists_score_what_random_lists_score():
         assert gap["verdict"] == "equal_within_tolerance"
 
 
+def test_the_level_of_lists_filled_at_random_has_no_error_of_its_own():
+    """Whatever the seed, the same lists are as far from lists filled at random."""
+    lists = on_target(200)
+    gaps = [
+        rows_of(audited(lists, 200, settings=settings(seed=seed))).loc[("brand", "all", "awrf_js_user@5_gap")]
+        for seed in (1, 2)
+    ]
+    assert gaps[0]["value"] == pytest.approx(gaps[1]["value"], abs=1e-9)
+
+
+def test_intervals_end_where_the_metrics_do():
+    even = on_target(40, shares=np.ones(3) / 3)
+    found = rows_of(audited(even, 40, target=np.ones(3) / 3))
+    for metric, most in (("mmf_1", 1 / 3), ("entropy_groups", np.log(3)), ("entropy_items", np.log(120))):
+        assert found.loc[("brand", "all", f"{metric}@5"), "high"] <= most + 1e-12
+
+
 def test_relabelling_item_groups_and_shuffling_rows_change_nothing():
     lists = on_target(100)
     first = rows_of(audited(lists, 100))

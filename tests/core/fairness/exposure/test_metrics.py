@@ -1,5 +1,7 @@
 """Every metric of exposure: by hand, by property, and against SciPy or a plain loop."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -137,6 +139,21 @@ def test_random_lists_follow_the_target_and_keep_empty_places():
     )
     assert (found[:, 2] == NOTHING).all()
     assert found[:, :2].mean() == pytest.approx(0.8, abs=0.01)
+
+
+def test_means_of_random_lists_are_those_of_all_lists_there_are():
+    target, weights = np.array([0.7, 0.3, 0.0]), position_weights(4)
+    lists = np.array([[0, 1, 0, 1], [1, 1, NOTHING, 0], [0, NOTHING, NOTHING, NOTHING]])
+    expected = []
+    for one in lists:
+        every = np.array(list(product([0, 1], repeat=4)))
+        chance = np.where(one == NOTHING, 0.5, target[every]).prod(
+            axis=1
+        )  # what an empty place holds does not matter
+        found = divergence.list_divergences(np.where(one == NOTHING, NOTHING, every), weights, target)
+        expected.append(chance @ found)
+    found = divergence.random_means(lists, weights, target)
+    np.testing.assert_allclose(found, np.mean(expected, axis=0), atol=1e-6)
 
 
 def test_concentration_by_hand():

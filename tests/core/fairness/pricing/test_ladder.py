@@ -55,7 +55,7 @@ def test_rungs_are_least_squares_with_dummies_and_errors_by_user():
 
 
 def test_rungs_are_those_of_statsmodels():
-    events, _, group = shop(4, users=25)
+    events, _, group = shop(4, users=40)
     purchases = priced(events)
     frame = purchases.lines.assign(b=group[purchases.place], buyer=purchases.place)
     frame["y"], frame["lq"] = np.log(frame["paid_price"]), np.log(frame["quantity"])

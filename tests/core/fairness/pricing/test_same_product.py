@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.fairness.judging import judged
+from core.fairness.pricing.ladder import ladder
 from core.fairness.pricing.overlap import cells, overlap_gap, score_test
 from core.fairness.pricing.same_product import SAME_PRODUCT, same_product_gap
-from core.fairness.pricing.sides import gap_rows
+from core.fairness.pricing.sides import gap_rows, t_tested
+from core.fairness.stats import Interval
 from core.fairness.verdicts import EQUAL, UNEQUAL
 from core.schema.tables import LIST_PRICE
 from tests.core.fairness.pricing.pricing_shops import QUICK, priced, shop, two_groups
@@ -178,3 +180,36 @@ def test_the_reference_alone_is_compared_with_nobody():
         priced(events), part, settings=QUICK, permutations=100, rng=np.random.default_rng(0)
     )
     assert len(part.compared) == len(found.gaps.p_value) == len(found.coverage) == 0
+
+
+def test_a_gap_that_rests_on_few_users_is_not_told_and_n_is_those_it_rests_on():
+    """Thirty users a side who buy apart, but for so many of each who buy the same."""
+    group = np.repeat([0, 1], 30)
+    for meet, shown in ((9, False), (12, True)):
+        events, _, _ = shop(4, users=60)
+        apart = ~np.isin(events["user"], [*range(meet), *range(30, 30 + meet)])
+        events["item"] = np.where(apart, events["item"] + 100 * (1 + group[events["user"]]), events["item"])
+        part, purchases = two_groups(group), priced(events)
+        found = gap_of(events, group).gaps
+        last = ladder(purchases, part, settings=QUICK)[3]
+        assert last.name == "price_gap_product_time_store"
+        for gaps in (found, last.gaps):
+            rows = gap_rows(part, SAME_PRODUCT, gaps, tolerance=0.01, settings=QUICK)
+            assert [(row.group, row.n, row.small) for row in rows] == [("b", meet, True)] * shown
+        assert last.group_users.tolist() == [meet]
+
+
+def test_rows_without_a_test_are_not_judged():
+    part = two_groups(np.repeat([0, 1], 30))
+    certain = Interval(*(np.array([number]) for number in (0.1, 0.1, 0.1, 0.0)))
+    rows = gap_rows(
+        part, SAME_PRODUCT, t_tested(certain, 20, QUICK.confidence), tolerance=0.01, settings=QUICK
+    )
+    (row,) = judged(rows, QUICK)
+    assert (row.value, row.p_value, row.null_high, row.tolerance, row.verdict) == (
+        0.1,
+        None,
+        None,
+        None,
+        None,
+    )

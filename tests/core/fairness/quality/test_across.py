@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from core.fairness.quality.across import across_rows, explained_rows, mean_difference
+from core.fairness.quality.across import across_rows, explained_rows, mean_difference, worst_interval
+from core.fairness.stats import bootstrap
 from core.schema.settings import Statistics
 from tests.core.fairness.parts import FAST, part_of, row_of
 
@@ -89,3 +90,17 @@ def test_intervals_go_no_further_than_the_metric():
     assert row_of(rows, "x_madr").high <= 1
     free = across_rows(values, ["x"], part_of(strata), FAST, section="users")
     assert row_of(free, "x_worst").low < 0
+
+
+@pytest.mark.parametrize("n", [12, 30])
+def test_the_worst_of_small_groups_with_many_zeros_is_covered_without_endless_intervals(n):
+    rng, covered, widest = np.random.default_rng(6), 0, 0.0
+    for _ in range(100):
+        strata = np.repeat(np.arange(5), n)
+        values = np.where(rng.random(5 * n) < 0.6, 0.0, rng.beta(0.3, 1, 5 * n))[:, None]
+        moments = bootstrap(values, strata, n_groups=5, draws=200, rng=rng)
+        found = worst_interval(moments, np.arange(5), confidence=0.95)
+        covered += found.low[0, 0] <= 0.4 * 0.3 / 1.3 <= found.high[0, 0]
+        widest = max(widest, found.high[0, 0] - found.low[0, 0])
+    assert covered >= 88
+    assert widest < 1.5

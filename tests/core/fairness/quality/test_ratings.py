@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from core.fairness.quality.ratings import RATING_METRICS, rating_rows, unfairness
+from core.fairness.distances import distance_numbers
+from core.fairness.quality.ratings import RATING_METRICS, _null, _Ratings, rating_rows, unfairness
 from core.schema.settings import Statistics
 from tests.core.fairness.parts import FAST, part_of, row_of
 
@@ -93,3 +94,29 @@ def test_no_rows_where_no_item_is_rated_by_both():
     rows, strata = shop(40, np.random.default_rng(5))
     rows["item"] += 100 * strata[rows["user"]]
     assert rating_rows(rows, np.arange(40), part_of(strata), FAST) == []
+
+
+def test_few_who_rate_the_same_items_are_not_told_and_n_is_who_counts():
+    for meet, shown in ((9, False), (12, True)):
+        rows, strata = shop(60, np.random.default_rng(6))
+        apart = ~np.isin(rows["user"], [*range(meet), *range(30, 30 + meet)])
+        rows["item"] = rows["item"] + 100 * apart * (1 + strata[rows["user"]])
+        found = rating_rows(rows, np.arange(60), part_of(strata, reference=1), FAST)
+        assert [(row.n, row.small) for row in found] == [(meet, True)] * 4 * shown
+
+
+def test_permutations_without_an_item_that_both_rated_count_against_the_finding():
+    """Three users cannot make two raters on either side, so the item counts in no shuffle."""
+    strata = np.repeat([0, 1], 2)
+    ratings = _Ratings(np.arange(4), np.zeros(4, int), np.ones(4), np.zeros(4), n_users=4, n_items=1)
+    null = _null(ratings, strata == 0, np.ones(4, bool), 20, np.random.default_rng(0))
+    assert np.isfinite(null).all()
+    alone = _Ratings(np.arange(3), np.zeros(3, int), np.ones(3), np.zeros(3), n_users=3, n_items=1)
+    null = _null(alone, np.arange(3) < 2, np.ones(3, bool), 20, np.random.default_rng(0))
+    assert np.isnan(null).all()
+    (told,) = distance_numbers(np.array([0.5]), np.array([0.1]), np.array([0.9]), null[:, :1], FAST)
+    assert (told["p_value"], told["low"]) == (1.0, 0.0)
+    half = np.where(np.arange(20) < 10, np.nan, 0.1)[:, None]
+    (told,) = distance_numbers(np.array([0.5]), np.array([0.1]), np.array([0.9]), half, FAST)
+    assert told["p_value"] == pytest.approx(11 / 21)
+    assert told["null_high"] == pytest.approx(0.1)

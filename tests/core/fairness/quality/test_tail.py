@@ -27,7 +27,7 @@ def test_rows_compare_a_group_with_all_others_together():
     rng = np.random.default_rng(1)
     strata = rng.integers(0, 3, 500)
     values = rng.random(500) * np.where(strata == 2, 0.5, 1.0)
-    rows = tail_rows(values, "x", part_of(strata), FAST, section="users", share=0.2)
+    rows = tail_rows(values, "x", part_of(strata), FAST, section="users", share=0.2, bounds=(0.0, 1.0))
     own, rest = (
         worst_share_values(values[chosen], share=0.2).mean() for chosen in (strata == 2, strata != 2)
     )
@@ -55,8 +55,8 @@ def test_intervals_cover_and_tests_hold_their_level():
 
 def test_where_over_a_tenth_of_all_have_nothing_groups_are_told_and_not_tested():
     rng = np.random.default_rng(4)
-    strata = np.repeat([0, 1], [40, 400])
-    values = np.where((strata == 1) & (rng.random(440) < 0.4), 0, rng.random(440))
+    strata = np.repeat([0, 1], [120, 400])
+    values = np.where((strata == 1) & (rng.random(520) < 0.4), 0, rng.random(520))
     rows = tail_rows(
         values, "x", part_of(strata), FAST, section="users", tolerances={"x_cvar": 0.01}, bounds=(0.0, 1.0)
     )
@@ -67,3 +67,20 @@ def test_where_over_a_tenth_of_all_have_nothing_groups_are_told_and_not_tested()
     assert [row.group for row in rows if row.statistic == "ratio"] == [
         "b"
     ]  # the rest of a has nothing to divide by
+
+
+@pytest.mark.parametrize(("n", "shown"), [(99, False), (100, True)])
+def test_a_tail_of_fewer_users_than_a_group_must_have_is_hidden(n, shown):
+    strata = np.repeat([0, 1, 2], [n, 300, 300])
+    values = np.random.default_rng(5).random(len(strata))
+    rows = tail_rows(values, "x", part_of(strata), FAST, section="users")
+    assert [row.suppressed for row in rows if row.metric == "x_cvar"] == [False, not shown, not shown, False]
+    assert all(row.value is None for row in rows if row.suppressed)
+
+
+def test_the_tail_of_all_is_told_where_no_group_is_large_enough_and_all_together_are():
+    values = np.random.default_rng(6).random(150)
+    (row,) = tail_rows(values, "x", part_of(np.repeat([0, 1], 75)), FAST, section="users")
+    assert (row.group, row.n, row.value) == ("all", 150, pytest.approx(np.sort(values)[:15].mean()))
+    assert row.low < row.value < row.high
+    assert tail_rows(values[:99], "x", part_of(np.repeat([0, 1], [50, 49])), FAST, section="users") == []

@@ -143,3 +143,18 @@ def test_missing_outcomes_and_strangers_do_not_count():
     more_users = np.concatenate([user, [0, 999]])
     table = pd.concat([around, around[:2]], ignore_index=True)
     assert run(more_days, more_users, table, strata) == run(days, user, around, strata)
+
+
+@pytest.mark.parametrize("amounts", [False, True])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_few_users_who_never_waited_are_no_finding(amounts, known):
+    """A dozen of whom none was late at a rate of 5 % had an error of nothing, and so a finding in every second audit."""
+    rng, alarms = np.random.default_rng(7), 0
+    strata = np.repeat([0, 1], [12, 400])
+    part, users = part_of(strata), np.arange(412)
+    for _ in range(100):
+        outcome = np.where(rng.random(412) < 0.05, rng.gamma(2, 2, 412) if amounts else 1.0, 0.0)
+        around = pd.DataFrame({"x": rng.normal(size=412)}) if known else None
+        rows = adjusted_rows(outcome, users, users, part, FAST, metric="late", circumstances=around)
+        alarms += row_of(rows, "late_gap", "a").p_value <= 0.05
+    assert alarms <= 10

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.fairness.service.response import propensities, response_measures, response_rows
+from core.fairness.service.response import answer_means, propensities, response_rate, response_rows
 from core.schema.settings import Statistics
 from tests.core.fairness.parts import FAST, part_of, row_of
 
@@ -22,9 +22,27 @@ def answers(n, rng):
 
 def test_means_by_hand():
     # two answers, 4 with chance 1/2 and 2 with chance 1/4, and one silence
-    totals = np.array([3.0, 2, 6, 2 + 4, 2 * 4 + 4 * 2])
-    np.testing.assert_allclose(response_measures(totals), [2 / 3, 3.0, 16 / 6])
-    assert np.isnan(response_measures(np.zeros(5))).all()
+    np.testing.assert_allclose(response_rate(np.array([3.0, 2])), [2 / 3])
+    np.testing.assert_allclose(answer_means(np.array([2.0, 6, 2 + 4, 2 * 4 + 4 * 2])), [3.0, 16 / 6])
+    assert np.isnan([*response_rate(np.zeros(2)), *answer_means(np.zeros(4))]).all()
+
+
+def test_a_group_with_one_answer_shows_no_mean_of_answers():
+    strata = np.repeat([0, 1, 2], 30)
+    outcome = np.where(np.arange(90) < 30, np.nan, np.linspace(1, 5, 90))
+    outcome[0] = 3.0
+    chances = propensities(np.isfinite(outcome), pd.DataFrame({"group": strata}))
+    rows = response_rows(outcome, np.arange(90), np.arange(90), chances, part_of(strata), FAST)
+    rate = row_of(rows, "response_rate", "a")
+    assert (rate.n, rate.value) == (30, pytest.approx(1 / 30))
+    for group in (
+        "a",
+        "b",
+    ):  # b goes with it: the other groups and the mean of all would give the answer away
+        hidden = row_of(rows, "naive_mean", group)
+        assert (hidden.suppressed, hidden.value, hidden.n) == (True, None, "hidden")
+    assert row_of(rows, "naive_mean", "c").n == 30
+    assert row_of(rows, "naive_mean").n == 61
 
 
 def test_weighting_undoes_selection_on_what_is_known():
