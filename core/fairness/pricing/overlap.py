@@ -191,6 +191,27 @@ def influence_intervals(
     Args:
         values: (K,). influence: (U, K). groups: (U,) 0.., within which users are drawn; each holds at least two.
     """
+    n_groups = int(groups.max()) + 1
+    has_part = np.array([np.abs(influence[groups == g]).max(axis=0) > 0 for g in range(n_groups)])  # (G, K)
+    ends = np.empty((3, len(values)))
+    patterns, which = np.unique(has_part, axis=1, return_inverse=True)
+    for number, pattern in enumerate(patterns.T):
+        columns = np.flatnonzero(which.ravel() == number)
+        kept = pattern[groups]
+        within = (np.cumsum(pattern) - 1)[groups[kept]]
+        ends[:, columns] = _summed(influence[np.ix_(kept, columns)], within, settings, rng)
+    return Interval(values, values + ends[0], values + ends[1], ends[2])
+
+
+def _summed(
+    influence: np.ndarray, groups: np.ndarray, settings: Statistics, rng: np.random.Generator
+) -> np.ndarray:
+    """Low and high end and standard error of the summed influences of users drawn again, (3, K).
+
+    Groups that have no part in a statistic are not given: the engine would lend them the spread of the others.
+    """
+    if not len(groups):
+        return np.zeros((3, influence.shape[1]))
     n = np.bincount(groups)
     scaled = influence * n[groups][:, None]
     means = np.stack(
@@ -198,7 +219,7 @@ def influence_intervals(
     )  # (G, K)
     moments = bootstrap(scaled - means[groups], groups, n_groups=len(n), draws=settings.draws, rng=rng)
     off = intervals(moments, np.ones((1, len(n))), confidence=settings.confidence)
-    return Interval(values, values + off.low[0], values + off.high[0], off.error[0])
+    return np.stack([off.low[0], off.high[0], off.error[0]])
 
 
 def score_test(

@@ -4,7 +4,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
@@ -198,6 +198,7 @@ def test_concentration_is_bounded_blind_to_order_and_scale_and_right_when_all_ar
 def test_slopes_are_the_derivatives(seed):
     totals, step = positive(seed, 6), 1e-6
     totals /= totals.sum()
+    assume(np.diff(np.sort(totals)).min() > 10 * step)  # the Gini index has a kink where two change places
     own = totals[2] * np.eye(6)[2] - totals * totals[2]  # a move that keeps the sum
     for statistic, slopes in (
         (concentration.gini, concentration.gini_slopes),

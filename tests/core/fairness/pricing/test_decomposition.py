@@ -11,6 +11,7 @@ from pyfixest import feols
 
 from core.errors import InputError
 from core.fairness.pricing.decomposition import decompose_discount
+from core.fairness.pricing.purchases import only
 from core.schema.settings import Statistics
 from tests.core.fairness.pricing.pricing_shops import QUICK, priced, shop, two_groups
 
@@ -118,3 +119,19 @@ def test_nothing_to_compare_and_no_list_prices_are_refused():
         decomposed(events, np.zeros_like(group))
     with pytest.raises(InputError, match="list price"):
         decomposed(events.drop(columns="list_price"), group)
+
+
+def test_users_outside_of_both_sides_lend_a_gap_no_spread():
+    events, _, group = shop(7, users=150)
+    three = np.where(
+        np.arange(150) < 60, 2, group
+    )  # a large third group, outside of the comparison of b with a
+    purchases = priced(events, free=True)
+    options = {"settings": QUICK, "rng": np.random.default_rng(0)}
+    named = decompose_discount(purchases, two_groups(three), **options).gaps("gap").interval
+    kept = np.flatnonzero(three < 2)
+    alone = only(purchases, np.isin(purchases.lines["user"].to_numpy(), kept))
+    pair = decompose_discount(alone, two_groups(three[kept]), **options).gaps("gap").interval
+    b = list(two_groups(three).compared).index(1)
+    assert named.value[b] == pytest.approx(pair.value[0])
+    assert named.error[b] == pytest.approx(pair.error[0], rel=0.02)
