@@ -13,7 +13,6 @@ from core.schema.documents import Dataset, Run
 from core.schema.settings import AuditSettings, Split
 from core.schema.tables import EVENT, ITEM, RANK, SPLIT, USER
 from core.store.workspace import Workspace
-from core.workflow.own_lists import OwnLists
 from core.workflow.runs import load_run, run_table
 
 AUDITED = ("ndcg", "recall", "mrr")  # coverage is added by the audit itself
@@ -59,17 +58,6 @@ def per_user_of_run(workspace: Workspace, run: Run, k: int, split: Split) -> pd.
         lists = lists_of_run(workspace, run, split)
         per_user = per_user_of_lists(workspace, load(workspace, run.dataset), lists, k, split)
     return per_user[kept]
-
-
-def audit_lists(
-    workspace: Workspace, dataset_id: str, own: OwnLists, settings: AuditSettings, *, split: Split = "test"
-) -> AuditResult:
-    """Compare the groups of users on lists that another system made, without any training here."""
-    dataset = load(workspace, dataset_id)
-    per_user = per_user_of_lists(workspace, dataset, own.lists, settings.k, split)
-    result = _audit(workspace, dataset, per_user, own.lists, settings)
-    notes = [*own.notes, *notes_on_lists(dataset, own.lists, per_user, settings.k)]
-    return replace(result, notes=(*result.notes, *notes))
 
 
 def notes_on_lists(dataset: Dataset, lists: pd.DataFrame, per_user: pd.DataFrame, k: int) -> list[str]:

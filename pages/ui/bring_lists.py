@@ -24,7 +24,7 @@ def form(view: View) -> None:
             help="CSV or Parquet. A column score is kept if there is one. Rows that cannot be used are told, not guessed.",
         )
         name = st.text_input(
-            "Name of the run",
+            "Name of the lists",
             key="lists-name",
             max_chars=60,
             placeholder="the name of the file, if left empty",

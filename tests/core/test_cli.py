@@ -149,11 +149,21 @@ def test_own_lists_audited_from_a_file_equal_the_audit_of_the_run(folder, traine
 
 
 def test_an_audit_of_a_part_of_the_shop_and_one_that_is_not_there(folder, trained_run, capsys):
-    store = "scope={start: 2017-06-01, end: 2017-09-30}"
+    store = "scope={start: 2017-06-01, end: 2017-06-03}"
     part = run_json(folder, capsys, "audit", trained_run[1], "--by", "age", "--set", store)
     whole = run_json(folder, capsys, "audit", trained_run[1], "--by", "age")
-    assert part["users"] == whole["users"]
-    assert part["pricing"] != whole["pricing"]
+    for section in ("users", "exposure", "pricing"):
+        assert part[section] != whole[section]
+    n = {
+        name: next(row["n"] for row in found["users"] if (row["group"], row["metric"]) == ("all", "ndcg@10"))
+        for name, found in (("part", part), ("whole", whole))
+    }
+    assert n["part"] < n["whole"]
+    grouped = run_json(
+        folder, capsys, "audit", trained_run[1], "--by", "age", "--set", "scope={categories: [Soft drinks]}"
+    )
+    of_drinks = next(row for row in grouped["users"] if (row["group"], row["metric"]) == ("all", "ndcg@10"))
+    assert 0 < of_drinks["n"] < n["whole"]
     arguments = ["--workspace", str(folder), "audit", trained_run[1], "--set", "scope={stores: [nowhere]}"]
     assert main(arguments) == 2
     assert "There is no store 'nowhere'" in capsys.readouterr().err

@@ -1,27 +1,30 @@
 """The whole audit: how groups are recommended to, who is seen, what is paid, and how people are served."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import pandas as pd
 
 from core.data.dataset import load
+from core.data.inputs import positives
 from core.data.service import Outcome
 from core.errors import InputError, NotFound
 from core.fairness.answers import answer
-from core.fairness.audit import AuditResult
+from core.fairness.audit import AuditResult, audit_users
 from core.fairness.rows import SECTIONS, records
 from core.fairness.verdicts import EQUAL, UNDECIDED, UNEQUAL
 from core.progress import Progress, quiet
+from core.recommend.lists import accuracy
 from core.schema.documents import Dataset, Run
-from core.schema.settings import AuditSettings, Split
+from core.schema.settings import AuditSettings, Scope, Split
+from core.schema.tables import RANK, USER
 from core.store.workspace import Workspace
 from core.workflow.auditing import (
-    audit_lists,
-    audit_run,
+    AUDITED,
     lists_of_run,
+    notes_on_lists,
     per_user_of_lists,
     per_user_of_run,
 )
@@ -32,7 +35,7 @@ from core.workflow.audits.orders import answers, delivery, read_orders
 from core.workflow.audits.quality import predicted_ratings, quality
 from core.workflow.audits.section import Section
 from core.workflow.audits.service import residual_distributions, service
-from core.workflow.audits.shop import Shop, in_scope, read_shop
+from core.workflow.audits.shop import Shop, in_scope, lists_within, read_shop
 from core.workflow.own_lists import read_own_lists
 from core.workflow.runs import load_run, run_table
 from core.workflow.service import PREDICTIONS, outcomes_told
@@ -70,11 +73,10 @@ def audit_of_run(
     """
     run = load_run(workspace, run_id)
     dataset = load(workspace, run.dataset)
-    users = audit_run(workspace, run_id, settings, split=split)
-    lists = Lists(
-        lists_of_run(workspace, run, split), per_user_of_run(workspace, run, settings.k, split), split
-    )
     shop = _shop_with(workspace, dataset, settings)
+    per_user = per_user_of_run(workspace, run, settings.k, split)
+    lists = _within(shop, lists_of_run(workspace, run, split), per_user, settings, split)
+    users = _audit_of_users(shop, lists, settings, run.reports["recommender"].notes if run.brought else [])
     asked = {
         **_of_lists(shop, lists, settings, predicted_ratings(workspace, run)),
         **_of_clicks(workspace, dataset, shop, lists, settings),
@@ -102,9 +104,11 @@ def audit_of_lists(
     """
     own = read_own_lists(workspace, dataset_id, path)
     dataset = load(workspace, dataset_id)
-    users = audit_lists(workspace, dataset_id, own, settings, split=split)
+    shop = _shop_with(workspace, dataset, settings)
     per_user = per_user_of_lists(workspace, dataset, own.lists, settings.k, split)
-    lists, shop = Lists(own.lists, per_user, split), _shop_with(workspace, dataset, settings)
+    lists = _within(shop, own.lists, per_user, settings, split)
+    notes = [*own.notes, *notes_on_lists(dataset, lists.rows, lists.per_user, settings.k)]
+    users = _audit_of_users(shop, lists, settings, notes)
     asked = {
         **_of_lists(shop, lists, settings, None),
         **_of_clicks(workspace, dataset, shop, lists, settings),
@@ -121,6 +125,32 @@ class Lists:
     rows: pd.DataFrame
     per_user: pd.DataFrame
     split: Split
+
+
+def _within(
+    shop: Shop, rows: pd.DataFrame, per_user: pd.DataFrame, settings: AuditSettings, split: Split
+) -> Lists:
+    """The lists of the scope: of its buyers, and, where it names categories, judged by what they bought of these."""
+    scope = settings.scope
+    if scope == Scope():
+        return Lists(rows, per_user, split)
+    kept = lists_within(rows, shop, scope)
+    if scope.categories:
+        inside = in_scope(shop.bought, shop, Scope(categories=scope.categories))
+        n_items, n_users = shop.dataset.counts["catalogue"], shop.dataset.counts["users"]
+        wanted = positives(shop.events[inside], n_items, n_users, split)
+        per_user = accuracy(kept, wanted, ks=(settings.k,))
+    buyers = shop.bought.loc[in_scope(shop.bought, shop, scope.model_copy(update={"categories": ()})), USER]
+    return Lists(kept, per_user[per_user[USER].isin(buyers)].reset_index(drop=True), split)
+
+
+def _audit_of_users(shop: Shop, lists: Lists, settings: AuditSettings, notes: Sequence[str]) -> AuditResult:
+    shown = lists.rows[lists.rows[RANK] <= settings.k]
+    metrics = [USER, *(f"{metric}@{settings.k}" for metric in AUDITED)]
+    found = audit_users(
+        lists.per_user[metrics], shown, shop.users, shop.dataset.counts["catalogue"], settings
+    )
+    return replace(found, notes=(*found.notes, *notes))
 
 
 def _shop_with(workspace: Workspace, dataset: Dataset, settings: AuditSettings) -> Shop:

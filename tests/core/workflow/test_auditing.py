@@ -5,9 +5,8 @@ import pytest
 
 from core.errors import InputError, TableError
 from core.schema.settings import AuditSettings
-from core.workflow.auditing import audit_lists, audit_run
-from core.workflow.audits.whole import as_text, audit_of_run
-from core.workflow.own_lists import read_own_lists
+from core.workflow.auditing import audit_run
+from core.workflow.audits.whole import as_text, audit_of_lists, audit_of_run
 
 BY_SEX = AuditSettings(by=(("sex",),), draws=200, permutations=200)
 
@@ -26,8 +25,7 @@ def audit(shop, tmp_path):
     def audited(lists: pd.DataFrame, settings: AuditSettings = BY_SEX):
         file = tmp_path / "lists.csv"
         lists.to_csv(file, index=False)
-        own = read_own_lists(shop.workspace, shop.dataset.id, file)
-        return audit_lists(shop.workspace, shop.dataset.id, own, settings)
+        return audit_of_lists(shop.workspace, shop.dataset.id, file, settings).users
 
     return audited
 
