@@ -25,7 +25,8 @@ class AuditRow:
     Attributes:
         section: users, exposure, pricing or service. attribute: `age`, or `age × income`.
         group: its name, or "all".
-        metric: `ndcg@10`, with suffix `_gap`, `_ratio` or `_max_min` for those statistics.
+        metric: `ndcg@10`, with suffix `_gap`, `_ratio` or `_max_min` for those statistics. What exists as a gap alone
+            (`same_product_price`, the rungs `price_gap_*`, `discount_gap_*`) has no suffix: `statistic` tells.
         value, low, high: estimate and interval. n: users; a text where the group is hidden.
         reference: the group compared with, or "rest"; of a `max_min` row the worst group (the smallest mean).
         p_value, p_adjusted: permutation test of the gap, alone and corrected for all tests.

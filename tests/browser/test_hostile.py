@@ -61,7 +61,10 @@ def hostile(tmp_path_factory):
         yield server
 
 
-@pytest.mark.parametrize("page", ["overview", "data", "train", "recommendations", "behaviour", "service"])
+@pytest.mark.parametrize(
+    "page",
+    ["overview", "data", "train", "recommendations", "exposure", "pricing", "behaviour", "service"],
+)
 def test_no_text_of_the_data_is_interpreted(hostile, visit, page):
     tab = visit().open(f"{hostile.url}/{page}", title=page.capitalize())
     if page not in ("behaviour", "service"):  # the small shop may have nothing to draw there

@@ -20,6 +20,8 @@ PAGES = {
     "data": "Data",
     "train": "Train",
     "recommendations": "Recommendations",
+    "exposure": "Exposure",
+    "pricing": "Pricing",
     "behaviour": "Behaviour",
     "service": "Service",
 }
@@ -145,6 +147,8 @@ def test_an_unknown_user_gets_one_clear_message(server, visit):
 
 def test_a_table_downloads_as_csv_and_parquet(server, visit, tmp_path):
     tab = visit().open(server.url, title="Overview")
+    tab.page.get_by_role("heading", name="Is the recommender any good?").wait_for()  # the last of the page
+    tab.settle()
     for name, read in (("CSV", pd.read_csv), ("Parquet", pd.read_parquet)):
         with tab.page.expect_download() as download:
             tab.page.get_by_role("button", name=name, exact=True).first.click()

@@ -1,7 +1,7 @@
 """The audit of exposure: what share of attention each item group gets, against a target, and who sees what."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ from core.fairness.exposure.pooled import seen_groups
 from core.fairness.exposure.popularity import popularity_lift
 from core.fairness.exposure.rows import lift_rows, matrix_rows
 from core.fairness.exposure.targets import Target
+from core.fairness.group_rows import among
 from core.fairness.groups import Groups
 from core.fairness.partition import Partition, everybody, partition
 from core.fairness.rows import AuditRow
@@ -136,14 +137,16 @@ def _matrix(lists: Shown, part: Partition, tests: int, engine: Engine) -> Exposu
 
 
 def _lift_rows(lists: Shown, part: Partition, bought: Bought | None, engine: Engine) -> list[AuditRow]:
-    """Popularity lift of each shown user group of which enough users bought before."""
-    if bought is None or not part.n_shown:
+    """Popularity lift of each user group, among users who bought before."""
+    if bought is None:
         return []
     rows, contributions = lift_contributions(lists, bought, popularity_of(bought, lists.n_items))
-    strata = part.strata[rows]
-    n = np.bincount(strata, minlength=part.n_strata)
-    found = engine.totals(f"lift {part.attribute}", contributions, popularity_lift, strata)
-    return lift_rows(part, found, n, engine.settings)
+    there = np.isin(np.arange(len(lists.users)), rows)
+    own = among(replace(part, reference=None), there, minimum=engine.settings.minimum_group)
+    if own is None:
+        return []
+    found = engine.totals(f"lift {part.attribute}", contributions, popularity_lift, own.strata)
+    return lift_rows(own, found.within(-1, np.inf), engine.settings)
 
 
 def _joint(lists: Shown, part: Partition) -> dict[str, float]:

@@ -27,7 +27,8 @@ from core.fairness.exposure.rows import estimate_row, parity_rows, random_fillin
 from core.fairness.rows import AuditRow
 
 RANDOM_LISTS = 10_000  # for how far single ones are from their mean
-IN_UNIT_RANGE = ("awrf_js_user", "awrf_js_pooled", "aplt", "gini_items", "gini_groups", "coverage", "min_max")
+IN_UNIT_RANGE = ("awrf_js_user", "awrf_js_pooled", "aplt", "coverage", "min_max")
+IN_UNIT_RANGE += ("ee_d_items_user", "ee_d_groups_user", "ee_r_items_user", "ee_r_groups_user")
 
 
 def everyone_rows(lists: Shown, target_name: str, bought: Bought | None, engine: Engine) -> list[AuditRow]:
@@ -110,11 +111,18 @@ def _with_null(row: AuditRow, null: np.ndarray, engine: Engine) -> AuditRow:
 
 def _limits(name: str, lists: Shown) -> tuple[float, float]:
     """How far a metric can go."""
-    lowest = name.removeprefix("mmf_") if name.startswith("mmf_") else ""
-    highest = {"entropy_items": np.log(lists.n_items), "entropy_groups": np.log(lists.n_groups)}
-    if lowest:
-        highest[name] = int(lowest) / int(seen_groups(lists).sum())
-    return 0.0, float(highest.get(name, 1.0 if name in IN_UNIT_RANGE else np.inf))
+    seen = max(int(seen_groups(lists).sum()), 1)
+    highest = dict.fromkeys(IN_UNIT_RANGE, 1.0) | {
+        "entropy_items": np.log(lists.n_items),
+        "entropy_groups": np.log(lists.n_groups),
+        "gini_items": 1 - 1 / lists.n_items,
+        "gini_groups": 1 - 1 / seen,
+        "aclt": lists.items.shape[1],
+        "iaa": 2.0,
+    }
+    if name.startswith("mmf_"):
+        return 0.0, int(name.removeprefix("mmf_")) / seen
+    return 0.0, float(highest.get(name, np.inf))
 
 
 def _mean_rows(
@@ -148,7 +156,7 @@ def _listing_rows(lists: Shown, bought: Bought | None, engine: Engine) -> list[A
 def _answer_rows(lists: Shown, bought: Bought, engine: Engine) -> list[AuditRow]:
     """Metrics that need to know what users bought afterwards; over users who bought something of the catalogue."""
     truth = None if bought.after is None else answered(lists, bought.after)
-    if truth is None:
+    if truth is None or len(truth.rows) < engine.settings.minimum_group:
         return []
     attribute, k, n = lists.item_groups.attribute, engine.settings.k, len(truth.rows)
     rows = _mean_rows("answered", truth.columns, lists, n, engine)

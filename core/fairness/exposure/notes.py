@@ -50,7 +50,7 @@ def exposure_notes(
     if with_purchases:
         found.append(
             "Where relevance is what a user bought afterwards, disparate impact (DIR) equals equal opportunity of exposure. With "
-            "some hundred users or fewer IAA is large by chance alone, and intervals of REO are too narrow."
+            "some hundred users or fewer chance alone makes IAA and REO large, and intervals of REO are too narrow."
         )
     told = asdict(counts)
     left_out = [text.format(f"{told[name]:,}") + "." for name, text in LEFT_OUT.items() if told[name]]

@@ -210,8 +210,12 @@ def _cell(interval: Interval, row: int, column: int) -> dict[str, float]:
     return {name: 0.0 if abs(value) < 1e-12 else value for name, value in interval.at(row, column).items()}
 
 
-def lift_rows(part: Partition, found: Interval, n: np.ndarray, settings: AuditSettings) -> list[AuditRow]:
-    """Popularity lift of each shown group; none where fewer than the minimum of its users bought before."""
+def lift_rows(part: Partition, found: Interval, settings: AuditSettings) -> list[AuditRow]:
+    """Popularity lift of each shown group.
+
+    Args:
+        part: of users who bought before.
+    """
     metric = f"popularity_lift@{settings.k}"
     rows = []
     for name, place in part.positions():
@@ -219,6 +223,6 @@ def lift_rows(part: Partition, found: Interval, n: np.ndarray, settings: AuditSe
             rows.append(
                 AuditRow(SECTION, part.attribute, name, metric, "mean", n=HIDDEN_TEXT, suppressed=True)
             )
-        elif n[place] >= settings.minimum_group:
-            rows.append(estimate_row(part.attribute, metric, found, place, int(n[place]), group=name))
+        else:
+            rows.append(estimate_row(part.attribute, metric, found, place, int(part.n[place]), group=name))
     return rows

@@ -1,6 +1,6 @@
 """Why one group gets more discount than another: what it buys, when, where, and what is left."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
@@ -11,7 +11,7 @@ from core.fairness.partition import Partition
 from core.fairness.pricing.discounts import discount_outcomes
 from core.fairness.pricing.overlap import influence_intervals
 from core.fairness.pricing.purchases import Purchases
-from core.fairness.pricing.sides import INTERVAL, Gaps, t_tested
+from core.fairness.pricing.sides import INTERVAL, Gaps, t_tested, users_who_meet
 from core.fairness.stats import Interval
 from core.schema.settings import Statistics
 from core.schema.tables import CHANNEL, ITEM, WEEK
@@ -26,6 +26,8 @@ class Decomposition:
     Attributes:
         parts: names in order: gap, explained, then the parts that make `explained` up, and unexplained.
         intervals: (C, parts). lines, users: how many were used. confidence: of the intervals.
+        group_users: (C,) users of each compared group who buy a product that the other side buys too.
+        told: (C,) bool, whether these are `minimum_group` of either side.
     """
 
     parts: tuple[str, ...]
@@ -33,12 +35,23 @@ class Decomposition:
     lines: int
     users: int
     confidence: float
+    group_users: np.ndarray
+    told: np.ndarray
 
     def gaps(self, name: str) -> Gaps:
-        """One part, (C,), with p-values of Student's t on its standard error."""
+        """One part, (C,), with p-values of Student's t on its standard error.
+
+        Only products that both sides buy tell effects of products from those of groups. So all parts rest on the users
+        who buy these, and where they are too few of either side nothing is told.
+        """
         number = self.parts.index(name)
-        one = Interval(*(getattr(self.intervals, field)[:, number] for field in INTERVAL))
-        return t_tested(one, self.users - 1, self.confidence)
+        fields = (getattr(self.intervals, field)[:, number] for field in INTERVAL)
+        found = t_tested(
+            Interval(*(np.where(self.told, field, np.nan) for field in fields)),
+            self.users - 1,
+            self.confidence,
+        )
+        return found if name == "gap" else replace(found, n=self.group_users)
 
 
 @dataclass(frozen=True)
@@ -100,8 +113,16 @@ def decompose_discount(
         value.ravel(), influence.reshape(len(influence), -1), part.strata, settings=settings, rng=rng
     )
     shaped = (getattr(found, name).reshape(value.shape) for name in INTERVAL)
-    names = ("gap", "explained", *fit.effects)
-    return Decomposition(names, Interval(*shaped), len(depth), len(part.strata), settings.confidence)
+    own, smaller = users_who_meet(purchases.place, purchases.stratum("product"), part)
+    return Decomposition(
+        parts=("gap", "explained", *fit.effects),
+        intervals=Interval(*shaped),
+        lines=len(depth),
+        users=len(part.strata),
+        confidence=settings.confidence,
+        group_users=own,
+        told=smaller >= settings.minimum_group,
+    )
 
 
 def _parts(fit: Fit, own: tuple, other: tuple) -> tuple[np.ndarray, np.ndarray]:

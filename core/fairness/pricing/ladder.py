@@ -12,7 +12,7 @@ from core.errors import InputError
 from core.fairness.comparison import reference_weights
 from core.fairness.partition import Partition
 from core.fairness.pricing.purchases import Purchases
-from core.fairness.pricing.sides import Gaps, stacked, unknown_gap
+from core.fairness.pricing.sides import Gaps, stacked, unknown_gap, users_who_meet
 from core.fairness.pricing.within import Effects, effects_within
 from core.fairness.stats import Interval
 from core.schema.settings import Statistics
@@ -118,7 +118,7 @@ def _rung(
 ) -> Rung:
     kept = (np.bincount(stratum) > 1)[stratum]  # a line alone in its stratum is fitted exactly
     left, code = lines.of(kept), pd.factorize(stratum[kept])[0]
-    own, smaller = _users_who_meet(left, code, part)
+    own, smaller = users_who_meet(left.user, code, part)
     by_group = np.bincount(part.strata[left.user], minlength=part.n_strata)
     if (smaller >= settings.minimum_group).any():
         found = fit(left, code, part)
@@ -126,17 +126,6 @@ def _rung(
     else:
         gaps = stacked([unknown_gap()] * len(part.compared))
     return Rung(name, gaps, len(np.unique(left.user)), int(kept.sum()), own)
-
-
-def _users_who_meet(lines: _Lines, stratum: np.ndarray, part: Partition) -> tuple[np.ndarray, np.ndarray]:
-    """Users of each compared group with lines in strata of both sides, and of whichever side has fewer, (C,) each."""
-    found = []
-    for group in part.compared:
-        sides = [side[lines.user] for side in part.sides(group)]
-        both = np.logical_and(*(np.bincount(stratum, side) > 0 for side in sides))[stratum]
-        found.append([(np.bincount(lines.user[side & both]) > 0).sum() for side in sides])
-    own, others = np.array(found, dtype=int).reshape(-1, 2).T
-    return own, np.minimum(own, others)
 
 
 def _with_quantity(lines: _Lines, stratum: np.ndarray, part: Partition) -> Effects:

@@ -51,6 +51,21 @@ def t_tested(interval: Interval, degrees: int, confidence: float) -> Gaps:
     return Gaps(interval, 2 * stats.t.sf(np.abs(interval.value) / error, degrees), -reach, reach)
 
 
+def users_who_meet(user: np.ndarray, stratum: np.ndarray, part: Partition) -> tuple[np.ndarray, np.ndarray]:
+    """Users of each compared group with lines in strata of both sides, and of whichever side has fewer, (C,) each.
+
+    Args:
+        user, stratum: (N,) of each line; users as in the partition.
+    """
+    found = []
+    for group in part.compared:
+        sides = [side[user] for side in part.sides(group)]
+        both = np.logical_and(*(np.bincount(stratum, side) > 0 for side in sides))[stratum]
+        found.append([(np.bincount(user[side & both]) > 0).sum() for side in sides])
+    own, others = np.array(found, dtype=int).reshape(-1, 2).T
+    return own, np.minimum(own, others)
+
+
 def unknown_gap() -> Gaps:
     """A gap that cannot be told."""
     return Gaps(Interval(*[np.array(np.nan)] * 4), *[np.array(np.nan)] * 4)

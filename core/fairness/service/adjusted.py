@@ -66,8 +66,10 @@ def adjusted_rows(
     rest's weighs the other groups by their rows. For a yes-or-no outcome this is the linear probability model.
     Standard errors are clustered by user by leaving each user out (CV3; MacKinnon, Nielsen & Webb, Journal of
     Econometrics 232, 2023), with Student's t of users - 1. A group whose few users hardly differ by luck, as where none of
-    a dozen waited, counts as if thirty users as varied as all were added. The null band is the interval's, around zero. Gaps hold
-    where the groups overlap in their circumstances; elsewhere they lean on the straight line.
+    a dozen waited, counts as if thirty users as varied as all were added. At 5 % late and one order each, gaps of groups of
+    12, 30 and 100 users had p <= 0.05 in 56, 24 and 5 % of audits without this, in 0, 2 and 5 % with it (at 2 % late: 77, 52
+    and 10 %; 0, 0 and 8 %). The null band is the interval's, around zero. Gaps hold where the groups overlap in their
+    circumstances; elsewhere they lean on the straight line.
 
     Args:
         outcome, users: (N,) rows with NaN are left out. codes: (U,) audited users. metric: name of the rows.

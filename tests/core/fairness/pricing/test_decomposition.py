@@ -12,6 +12,7 @@ from pyfixest import feols
 from core.errors import InputError
 from core.fairness.pricing.decomposition import decompose_discount
 from core.fairness.pricing.purchases import only
+from core.fairness.pricing.sides import gap_rows
 from core.schema.settings import Statistics
 from tests.core.fairness.pricing.pricing_shops import QUICK, priced, shop, two_groups
 
@@ -111,6 +112,21 @@ def test_one_side_turned_round_and_everybody_else_as_reference():
         assert turned[name] == pytest.approx(-value)
         assert values(rest, 1)[name] == pytest.approx(value)
         assert values(rest, 0)[name] == pytest.approx(-value)
+
+
+def test_a_gap_is_taken_apart_where_enough_users_of_both_sides_buy_the_same():
+    """Thirty users a side who buy apart, but for so many of each who buy the same."""
+    group = np.repeat([0, 1], 30)
+    part = two_groups(group)
+    for meet, shown in ((0, False), (1, False), (9, False), (12, True)):
+        events, _, _ = shop(4, users=60)
+        apart = ~np.isin(events["user"], [*range(meet), *range(30, 30 + meet)])
+        events["item"] = np.where(apart, events["item"] + 100 * (1 + group[events["user"]]), events["item"])
+        found = decomposed(events, group)
+        for name in found.parts:
+            rows = gap_rows(part, name, found.gaps(name), tolerance=0.01, settings=QUICK)
+            n = 30 if name == "gap" else meet
+            assert [(row.group, row.n, row.small) for row in rows] == [("b", n, n < 30)] * shown
 
 
 def test_nothing_to_compare_and_no_list_prices_are_refused():

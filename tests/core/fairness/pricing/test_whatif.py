@@ -13,6 +13,7 @@ from core.fairness.pricing.demand import Demand
 from core.fairness.pricing.valuations import ExponentialValuations, UniformValuations
 from core.fairness.pricing.whatif import (
     DEMAND,
+    EQUAL,
     NO_PURCHASE,
     NOTIONS,
     PRICE,
@@ -149,10 +150,11 @@ def test_linear_demand_moves_welfare_as_theory_says(lowest, more, size, cost, al
     shop = linear([lowest, lowest + more], [1.0, size])
     free = what_if(shop, cost=cost, alpha=0.0).free
     found = what_if(shop, cost=cost, alpha=alpha).fair
-    assert found[DEMAND].welfare <= free.welfare + 1e-9
-    assert found[SURPLUS].welfare <= free.welfare + 1e-9
-    assert found[NO_PURCHASE].welfare >= free.welfare - 1e-9
-    assert what_if(shop, cost=cost, alpha=0.02).fair[PRICE].welfare >= free.welfare - 1e-9
+    # what differs by EQUAL counts as equal, so a rule may be bent by as much
+    assert found[DEMAND].welfare <= free.welfare + EQUAL
+    assert found[SURPLUS].welfare <= free.welfare + EQUAL
+    assert found[NO_PURCHASE].welfare >= free.welfare - EQUAL
+    assert what_if(shop, cost=cost, alpha=0.02).fair[PRICE].welfare >= free.welfare - EQUAL
 
 
 @settings(max_examples=25, deadline=None)
