@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from core.errors import InputError
 from core.figures.absence import trained_with
 from core.figures.export import csv_bytes, parquet_bytes
 from core.figures.layout import CONFIG, themed
@@ -15,6 +17,7 @@ from core.figures.text import markdown_text, unmarked
 from core.schema.documents import Run
 from pages.ui import links
 
+Answer = TypeVar("Answer")
 MOST_ROWS = 18  # of a table at once; longer ones scroll
 _NOT_IN_FILE_NAMES = re.compile(r"[^a-z0-9]+")
 
@@ -128,6 +131,15 @@ def absent(run: Run, sentence: str, *, model: str) -> None:
     in_data = trained_with(run, model)
     page, label = ("data", "See the data") if in_data else ("train", "Train")
     waiting(sentence, page=page, label=label)
+
+
+def asked(question: Callable[..., Answer], *about: object, **options: object) -> Answer | None:
+    """What a question finds; None where these data have no answer, the reason being shown in its place."""
+    try:
+        return question(*about, **options)
+    except InputError as lacking:
+        waiting(markdown_text(str(lacking), limit=300))
+        return None
 
 
 def failed(error: Exception) -> None:

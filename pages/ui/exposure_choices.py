@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.figures.text import spoken
 from core.schema.settings import AuditSettings
-from pages.ui import links
+from pages.ui import choices
 from pages.ui.shell import View
 
 TARGETS = {
@@ -24,31 +24,25 @@ def choose(view: View, dimensions: Sequence[str]) -> AuditSettings:
     """The settings that the controls of the page ask for; they stand in the link."""
     left, middle, right = st.columns([2, 3, 2], vertical_alignment="bottom")
     with left:
-        items_by = _select("items", "Items grouped by", dimensions, dimensions[0], spoken)
+        items_by = choices.choose(
+            "items", "Items grouped by", dimensions, default=dimensions[0], words=spoken
+        )
     with middle:
-        target = _select("target", "Each group should get", list(TARGETS), "catalogue", TARGETS.get)
+        target = choices.choose(
+            "target", "Each group should get", list(TARGETS), default="catalogue", words=TARGETS.get
+        )
     chosen: dict[str, object] = {"items_by": items_by, "target": target}
     with right:
-        attention = _select("attention", "Attention falls", list(ATTENTION), "logarithmic", ATTENTION.get)
+        attention = choices.choose(
+            "attention", "Attention falls", list(ATTENTION), default="logarithmic", words=ATTENTION.get
+        )
     chosen["attention"] = attention
     if target == "blend":
-        chosen["purchase_weight"] = _slide("weight", "Weight of purchases in the target", WEIGHTS, 0.5)
+        chosen["purchase_weight"] = choices.slide(
+            "weight", "Weight of purchases in the target", WEIGHTS, default=0.5
+        )
     if attention == "geometric":
-        chosen["going_on"] = _slide(
-            "going_on", "Chance that a reader goes on to the next place", GOING_ON, 0.5
+        chosen["going_on"] = choices.slide(
+            "going_on", "Chance that a reader goes on to the next place", GOING_ON, default=0.5
         )
     return view.settings(**chosen)
-
-
-def _select(name: str, label: str, options: Sequence[str], default: str, words) -> str:
-    links.restore(name, options, default)
-    value = st.selectbox(label, options, key=name, format_func=words, persist_state="session")
-    links.publish_choice(name, value, default=default)
-    return value
-
-
-def _slide(name: str, label: str, options: Sequence[float], default: float) -> float:
-    links.restore(name, options, default)
-    value = st.select_slider(label, options, key=name, persist_state="session")
-    links.publish_choice(name, str(value), default=str(default))
-    return value

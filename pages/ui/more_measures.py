@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.errors import InputError
 from core.fairness.definitions import definition_of
 from core.figures.about_measures import measures_sentence, measures_table
 from core.figures.sentences import metric_name
@@ -30,10 +29,10 @@ def show(view: View, reference: str | None) -> None:
 
 
 def _measures(view: View, reference: str | None) -> None:
-    try:
-        found = cached.quality(view.workspace, view.run.id, settings=view.settings(reference=reference))
-    except InputError as lacking:
-        blocks.waiting(markdown_text(str(lacking), limit=300))
+    found = blocks.asked(
+        cached.quality, view.workspace, view.run.id, settings=view.settings(reference=reference)
+    )
+    if found is None:
         return
     st.markdown(measures_sentence(found.rows, _called))
     blocks.table(

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.errors import InputError
 from core.figures import about_pricing
 from core.figures.gaps import gap_figure
 from core.figures.groups import group_styles
@@ -24,10 +23,8 @@ MEASURES = {
 
 def show(view: View, _: list[str]) -> None:
     """One measure by group, then the table."""
-    try:
-        found = cached.observed_prices(view.workspace, view.dataset.id, settings=view.settings())
-    except InputError as lacking:
-        blocks.waiting(markdown_text(str(lacking), limit=300))
+    found = blocks.asked(cached.observed_prices, view.workspace, view.dataset.id, settings=view.settings())
+    if found is None:
         return
     rows = found.rows
     known = [name for name in MEASURES if name in set(rows["metric"])]

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.errors import InputError
 from core.figures import about_pricing
 from core.figures.gaps import gap_figure
 from core.figures.groups import group_styles
@@ -29,10 +28,8 @@ SAME = "_same_product"
 
 def show(view: View, groups: list[str]) -> None:
     """Rate or depth of one kind of discount by group, then the gap in depth taken apart."""
-    try:
-        found = cached.discounts(view.workspace, view.dataset.id, settings=view.settings())
-    except InputError as lacking:
-        blocks.waiting(markdown_text(str(lacking), limit=300))
+    found = blocks.asked(cached.discounts, view.workspace, view.dataset.id, settings=view.settings())
+    if found is None:
         return
     rows = found.rows
     metric = _choose(set(rows["metric"]))

@@ -2,12 +2,10 @@
 
 import streamlit as st
 
-from core.errors import InputError
 from core.figures import about_pricing
 from core.figures.claims import Claim, claims_figure
 from core.figures.groups import group_styles
 from core.figures.numbers import share
-from core.figures.text import markdown_text
 from core.schema.settings import ALL
 from pages.ui import blocks, cached, definitions
 from pages.ui.shell import View
@@ -20,10 +18,8 @@ def show(view: View, _: list[str]) -> None:
     if view.run is None:
         blocks.waiting("Prices in lists are told once a model is trained.", **view.next_step)
         return
-    try:
-        found = cached.steering(view.workspace, view.run.id, settings=view.settings())
-    except InputError as lacking:
-        blocks.waiting(markdown_text(str(lacking), limit=300))
+    found = blocks.asked(cached.steering, view.workspace, view.run.id, settings=view.settings())
+    if found is None:
         return
     rows = found.rows
     answer = about_pricing.steering_sentence(rows, by=view.by, k=view.k)

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.errors import InputError
 from core.figures import about_pricing
 from core.figures.funnel import funnel_figure
 from core.figures.groups import group_styles
@@ -15,10 +14,8 @@ from pages.ui.shell import View
 
 def show(view: View, groups: list[str]) -> None:
     """The answer given the same spending, the funnel of one or two groups, and the numbers."""
-    try:
-        found = cached.offers(view.workspace, view.dataset.id, settings=view.settings())
-    except InputError as lacking:
-        blocks.waiting(markdown_text(str(lacking), limit=300))
+    found = blocks.asked(cached.offers, view.workspace, view.dataset.id, settings=view.settings())
+    if found is None:
         return
     rows = found.rows
     answer = about_pricing.offer_sentence(rows, by=view.by)

@@ -23,7 +23,7 @@ from core.figures.numbers import MISSING, count, share, with_interval
 from core.figures.text import markdown_text, plain
 from core.figures.what_if import prices_figure
 from core.workflow.audits.what_if import Demanded
-from pages.ui import blocks, cached, links
+from pages.ui import blocks, cached, choices
 from pages.ui.shell import View
 
 NOTIONS = {
@@ -42,10 +42,8 @@ RATIOS = (NO_CAP, "1.02", "1.05", "1.1", "1.25")
 
 def show(view: View, _: list[str]) -> None:
     """How demand falls with the price in each group, then the knobs."""
-    try:
-        found = cached.demanded(view.workspace, view.dataset.id, settings=view.settings())
-    except InputError as lacking:
-        blocks.waiting(markdown_text(str(lacking), limit=300))
+    found = blocks.asked(cached.demanded, view.workspace, view.dataset.id, settings=view.settings())
+    if found is None:
         return
     blocks.section(
         f"How demand for {markdown_text(found.called, limit=60)} falls with the price",
@@ -95,13 +93,19 @@ def _knobs(found: Demanded) -> None:
     blocks.section("What if each group had its own price")
     first, second, third = st.columns(3)
     with first:
-        cost = _slide("cost", "Cost of a piece, share of its usual price", COSTS, 0.6)
-        shape = _select("curve", "Demand beyond what was seen", tuple(SHAPES), "linear", SHAPES.get)
+        cost = choices.slide("cost", "Cost of a piece, share of its usual price", COSTS, default=0.6)
+        shape = choices.choose(
+            "curve", "Demand beyond what was seen", tuple(SHAPES), default="linear", words=SHAPES.get
+        )
     with second:
-        alpha = _slide("alpha", "How fair: 0 no rule, 1 equal", ALPHAS, 0.5)
-        difference = _select("difference", "Prices differ at most by", DIFFERENCES, NO_CAP, _cap_words)
+        alpha = choices.slide("alpha", "How fair: 0 no rule, 1 equal", ALPHAS, default=0.5)
+        difference = choices.choose(
+            "difference", "Prices differ at most by", DIFFERENCES, default=NO_CAP, words=_cap_words
+        )
     with third:
-        ratio = _select("ratio", "Highest over lowest at most", RATIOS, NO_CAP, _cap_words)
+        ratio = choices.choose(
+            "ratio", "Highest over lowest at most", RATIOS, default=NO_CAP, words=_cap_words
+        )
     try:
         place = market(found.demand, found.part, shape)
     except InputError as lacking:
@@ -164,17 +168,3 @@ def _hundredths(value: float) -> str:
 
 def _cap_words(value: str) -> str:
     return "no cap" if value == NO_CAP else value
-
-
-def _select(name: str, label: str, options: tuple[str, ...], default: str, words) -> str:
-    links.restore(name, options, default)
-    value = st.selectbox(label, options, key=name, format_func=words, persist_state="session")
-    links.publish_choice(name, value, default=default)
-    return value
-
-
-def _slide(name: str, label: str, options: tuple[float, ...], default: float) -> float:
-    links.restore(name, options, default)
-    value = st.select_slider(label, options, key=name, persist_state="session")
-    links.publish_choice(name, str(value), default=str(default))
-    return value

@@ -2,11 +2,9 @@
 
 import streamlit as st
 
-from core.errors import InputError
 from core.fairness.slices import MINIMUM
 from core.figures.about_slices import slices_sentence, slices_table
 from core.figures.sentences import metric_name, plural
-from core.figures.text import markdown_text
 from pages.ui import blocks, cached
 from pages.ui.shell import View
 
@@ -14,10 +12,8 @@ from pages.ui.shell import View
 def show(view: View) -> None:
     """The answer, then the worst crossings with what chance allows."""
     blocks.section("Is any crossing of attributes served worst?")
-    try:
-        found = cached.slices(view.workspace, view.run.id, settings=view.settings())
-    except InputError as lacking:
-        blocks.waiting(markdown_text(str(lacking), limit=300))
+    found = blocks.asked(cached.slices, view.workspace, view.run.id, settings=view.settings())
+    if found is None:
         return
     answer = slices_sentence(found.table, metric=found.metric, looked_at=found.looked_at, beyond=found.beyond)
     with st.container(border=True):

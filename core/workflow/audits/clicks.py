@@ -1,5 +1,7 @@
 """What logged clicks say of lists that were not the ones shown."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -44,9 +46,14 @@ def clicks(shop: Shop, impressions: pd.DataFrame, lists: pd.DataFrame, settings:
         options = {"k": settings.k, "clip": LARGEST_WEIGHT, "reward": reward}
         found = off_policy(impressions, shown, codes, part, settings, **options)
         level = next(row.value for row in found.rows if row.group == ALL)
-        tolerances = {row.metric: settings.tolerance * level for row in found.rows if row.statistic == "mean"}
-        rows += off_policy(impressions, shown, codes, part, settings, tolerances=tolerances, **options).rows
+        rows += [_judged_by(row, settings.tolerance * level) for row in found.rows]
     return section(rows, settings, users=len(codes), notes=_notes(found))
+
+
+def _judged_by(row: AuditRow, tolerance: float) -> AuditRow:
+    """With a tolerance, if it is a gap that can be judged."""
+    known = None not in (row.low, row.high, row.p_value)
+    return replace(row, tolerance=tolerance) if row.statistic == "gap" and known else row
 
 
 def _notes(found: OffPolicy) -> list[str]:

@@ -17,7 +17,7 @@ from core.fairness.groups import group_labels
 from core.fairness.judging import judged
 from core.schema.settings import SPLITS, AuditSettings, Split
 from core.schema.tables import IN_CATALOGUE, ITEM, RANK, SPLIT, USER
-from core.workflow.audits.section import Section, section
+from core.workflow.audits.section import Section, of_judged
 from core.workflow.audits.shop import Shop, catalogue_within, lists_within
 
 
@@ -93,7 +93,7 @@ def exposure(shop: Shop, lists: pd.DataFrame, settings: AuditSettings, *, split:
     )
     rows = judged(found.rows, settings)
     return Exposure(
-        section=section(found.rows, settings, users=found.users, notes=found.notes),
+        section=of_judged(rows, users=found.users, notes=found.notes),
         matrices=found.matrices,
         joint=found.joint,
         item_groups=groups,

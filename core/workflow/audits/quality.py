@@ -28,7 +28,7 @@ from core.fairness.quality.ratings import RATING_METRICS, rating_rows
 from core.fairness.quality.tail import WORST_SHARE, tail_rows, worst_share_values
 from core.fairness.rows import AuditRow
 from core.schema.documents import Run
-from core.schema.settings import SPLITS, AuditSettings, Scope, Split
+from core.schema.settings import SPLITS, AuditSettings, Split
 from core.schema.tables import EXPECTED, IN_CATALOGUE, ITEM, OBSERVED, OUTCOME, PREDICTED, RATING, SPLIT, USER
 from core.store.workspace import Workspace
 from core.workflow.audits.list_measures import (
@@ -42,7 +42,7 @@ from core.workflow.audits.list_measures import (
     list_measures,
 )
 from core.workflow.audits.section import Section, section, with_permutations
-from core.workflow.audits.shop import Shop, catalogue_within, in_scope, partitions
+from core.workflow.audits.shop import Shop, buyers_within, catalogue_within, partitions
 from core.workflow.runs import run_table
 from core.workflow.service import PREDICTIONS
 
@@ -112,12 +112,6 @@ def predicted_ratings(workspace: Workspace, run: Run, *, split: Split = "test") 
 
 def _at(name: str, settings: AuditSettings) -> str:
     return f"{name}@{settings.k}"
-
-
-def buyers_within(shop: Shop, scope: Scope) -> np.ndarray:
-    """Whoever bought in the stores and the period of the scope."""
-    place = scope.model_copy(update={"categories": ()})
-    return shop.bought.loc[in_scope(shop.bought, shop, place), USER].unique()
 
 
 def _rated(shop: Shop, ratings: pd.DataFrame | None, settings: AuditSettings) -> pd.DataFrame | None:

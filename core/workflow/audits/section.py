@@ -31,7 +31,11 @@ def section(
     rows: list[AuditRow], settings: AuditSettings, *, users: int, notes: Sequence[str] = ()
 ) -> Section:
     """Rows judged together."""
-    told = judged(rows, settings)
+    return of_judged(judged(rows, settings), users=users, notes=notes)
+
+
+def of_judged(told: list[AuditRow], *, users: int, notes: Sequence[str] = ()) -> Section:
+    """Rows that have their verdicts."""
     tests = sum(row.p_adjusted is not None for row in told)
     return Section(tidy(told), tests, users, tuple(notes))
 

@@ -165,6 +165,12 @@ def prices_within(shop: Shop, scope: Scope, *, comparable: bool = False) -> Purc
     return replace(found, dropped=found.dropped | {"free, or sold by weight": left_out})
 
 
+def buyers_within(shop: Shop, scope: Scope) -> np.ndarray:
+    """Codes of the users who bought anything in the stores and the period of a scope."""
+    place = scope.model_copy(update={"categories": ()})
+    return shop.bought.loc[in_scope(shop.bought, shop, place), USER].unique()
+
+
 def lists_within(lists: pd.DataFrame, shop: Shop, scope: Scope) -> pd.DataFrame:
     """The rows of lists that a scope looks at: items of its categories, users who bought in its stores and period.
 
@@ -177,9 +183,7 @@ def lists_within(lists: pd.DataFrame, shop: Shop, scope: Scope) -> pd.DataFrame:
         inside = np.isin(shop.items[CATEGORY].cat.codes.to_numpy(), codes)
         kept &= inside[lists[ITEM].to_numpy()]
     if scope.stores or scope.start or scope.end:
-        place = scope.model_copy(update={"categories": ()})
-        buyers = shop.bought.loc[in_scope(shop.bought, shop, place), USER].unique()
-        kept &= np.isin(lists[USER].to_numpy(), buyers)
+        kept &= np.isin(lists[USER].to_numpy(), buyers_within(shop, scope))
     return lists[kept]
 
 

@@ -12,8 +12,7 @@ from core.fairness.groups import CROSS
 from core.fairness.slices import DEPTH, MINIMUM, Slice, SliceSearch, TooManySlices, find_slices
 from core.schema.settings import AuditSettings
 from core.schema.tables import USER
-from core.workflow.audits.quality import buyers_within
-from core.workflow.audits.shop import Shop
+from core.workflow.audits.shop import Shop, buyers_within
 
 
 @dataclass(frozen=True)

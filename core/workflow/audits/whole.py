@@ -35,7 +35,7 @@ from core.workflow.audits.orders import answers, delivery, read_orders
 from core.workflow.audits.quality import predicted_ratings, quality
 from core.workflow.audits.section import Section
 from core.workflow.audits.service import residual_distributions, service
-from core.workflow.audits.shop import Shop, in_scope, lists_within, read_shop
+from core.workflow.audits.shop import Shop, buyers_within, in_scope, lists_within, read_shop
 from core.workflow.own_lists import read_own_lists
 from core.workflow.runs import load_run, run_table
 from core.workflow.service import PREDICTIONS, outcomes_told
@@ -140,8 +140,8 @@ def _within(
         n_items, n_users = shop.dataset.counts["catalogue"], shop.dataset.counts["users"]
         wanted = positives(shop.events[inside], n_items, n_users, split)
         per_user = accuracy(kept, wanted, ks=(settings.k,))
-    buyers = shop.bought.loc[in_scope(shop.bought, shop, scope.model_copy(update={"categories": ()})), USER]
-    return Lists(kept, per_user[per_user[USER].isin(buyers)].reset_index(drop=True), split)
+    per_user = per_user[per_user[USER].isin(buyers_within(shop, scope))].reset_index(drop=True)
+    return Lists(kept, per_user, split)
 
 
 def _audit_of_users(shop: Shop, lists: Lists, settings: AuditSettings, notes: Sequence[str]) -> AuditResult:
