@@ -7,7 +7,10 @@ from core.figures import scorecard, sentences
 from core.figures.accuracy import accuracy_figure
 from core.figures.gaps import gap_figure, shown_rows
 from core.figures.groups import group_styles
+from core.figures.numbers import score
 from core.figures.text import markdown_text
+from core.figures.units import POINTS
+from core.figures.verdict_table import verdict_table
 from pages.ui import blocks, cached, links, more_measures, worst_crossing
 from pages.ui.reference_picker import restore_reference, show_reference
 from pages.ui.shell import begin_page
@@ -73,7 +76,7 @@ blocks.section("Verdict per group", f"A gap matters from {markdown_text(audit.to
 blocks.table(
     audit.rows,
     name=f"audit by {'-'.join(view.by)} at {view.k}",
-    shown=scorecard.verdict_table(audit.rows, metric),
+    shown=verdict_table(audit.rows, metric, title=name, form=score, unit=POINTS),
 )
 for note in audit.notes:
     st.caption(markdown_text(note, limit=400))

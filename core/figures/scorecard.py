@@ -1,12 +1,11 @@
-"""Audit rows as people read them: cards and one line per group, numbers written out, verdicts in words."""
+"""Audit rows as people read them: the cards of an audit, numbers written out with what stands beside them."""
 
 from dataclasses import dataclass
 
 import pandas as pd
 
-from core.figures.gaps import VERDICT_WORDS
-from core.figures.numbers import count, interval, p_value, points, ratio, sample, score, with_interval
-from core.figures.sentences import NO_NUMBER, metric_name
+from core.figures.numbers import interval, points, ratio, sample, score
+from core.figures.sentences import metric_name
 from core.figures.text import plain
 from core.schema.settings import ALL, REST
 
@@ -118,53 +117,3 @@ def beside(row, form, *, n: bool = True) -> str:
     low, high, size = row[["low", "high", "n"]] if isinstance(row, pd.Series) else (row.low, row.high, row.n)
     parts = (interval(low, high, form=form), sample(size) if n else "")
     return " · ".join(part for part in parts if part)
-
-
-def verdict_table(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """One line per group for the screen: value, gap, corrected p-value and verdict as text; hidden groups last.
-
-    The group that others are compared with has a value and no gap.
-    """
-    means = select(rows, metric, "mean").set_index("group")
-    judged = {gap.group: gap for gap in select(rows, metric, "gap").itertuples() if not gap.suppressed}
-    shown = shown_groups(rows)
-    lines = [
-        _mean_columns(group, means.loc[group], metric) | _gap_columns(judged.get(group), alone=not judged)
-        for group in shown
-    ]
-    hidden = [group for group in all_groups(rows) if group not in shown]
-    if len(shown) + len(hidden) <= MOST_LINES:
-        lines += [_hidden_line(group, metric) for group in hidden]
-    return pd.DataFrame(lines)
-
-
-def _mean_columns(group: str, mean: pd.Series, metric: str) -> dict[str, str]:
-    value = with_interval(mean["value"], mean["low"], mean["high"])
-    return {"Group": plain(group), "Users": count(mean["n"]), metric_name(metric): value}
-
-
-def _gap_columns(gap, *, alone: bool) -> dict[str, str]:
-    if gap is None:
-        return {
-            "Gap": "" if alone else "compared with",
-            "p, corrected": "",
-            "Verdict": "",
-            "Users to decide it": "",
-        }
-    return {
-        "Gap": with_interval(gap.value, gap.low, gap.high, form=points),
-        "p, corrected": p_value(gap.p_adjusted),
-        "Verdict": f"{MARKS[gap.verdict]} {VERDICT_WORDS[gap.verdict]}",
-        "Users to decide it": _more(gap.more_users),
-    }
-
-
-def _hidden_line(group: str, metric: str) -> dict[str, str]:
-    told = dict.fromkeys(("Users", metric_name(metric), "Gap"), "hidden")
-    return {"Group": plain(group)} | told | {"p, corrected": "", "Verdict": "", "Users to decide it": ""}
-
-
-def _more(users) -> str:
-    if pd.isna(users) or users <= 0:
-        return ""
-    return "no number would" if users >= NO_NUMBER else f"about {count(users)} more"

@@ -5,7 +5,10 @@ import pytest
 
 from core.figures.gaps import gap_figure, shown_rows
 from core.figures.groups import PALETTE, group_styles
-from core.figures.scorecard import scorecard, select, verdict_table
+from core.figures.numbers import score
+from core.figures.scorecard import scorecard, select
+from core.figures.units import POINTS
+from core.figures.verdict_table import verdict_table
 from tests.core.figures.rows import EVIL, GROUPS, audit_rows
 
 
@@ -98,7 +101,8 @@ def test_the_scorecard_shows_worst_group_range_and_verdicts():
 
 
 def test_the_verdict_table_hides_what_is_hidden_and_says_how_many_users_would_decide():
-    table = verdict_table(audit_rows(), "ndcg@10").set_index("Group")
+    options = {"title": "NDCG@10", "form": score, "unit": POINTS}
+    table = verdict_table(audit_rows(), "ndcg@10", **options).set_index("Group")
     assert list(table.loc["65+", ["Users", "NDCG@10", "Gap"]]) == ["hidden"] * 3
     assert table.loc["19-24", "Gap"] == "−8.0 pp [−12.0 pp, −4.0 pp]"
     assert "unequal" in table.loc["19-24", "Verdict"]
