@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.figures.absence import absence_sentence
+from core.figures.absence import absence
 from core.figures.text import markdown_text
 from core.schema.settings import AuditSettings
 from core.workflow.service import OUTCOMES, outcomes_told
@@ -26,7 +26,7 @@ if view.run is None and not has_orders:
         "Predictions of service appear here as soon as a first model is trained.", **view.next_step
     )
     st.stop()
-reason = view.run and absence_sentence(
+reason = view.run and absence(
     view.run,
     view.dataset,
     model="service",
@@ -34,7 +34,7 @@ reason = view.run and absence_sentence(
     needs=("service", "reviews"),
 )
 if not told and not has_orders:
-    blocks.absent(view.run, reason, model="service")
+    blocks.absent(reason)
     st.stop()
 if not view.by:
     blocks.waiting(
@@ -81,7 +81,7 @@ elif view.run is None:
     blocks.waiting("Predictions of service appear here as soon as a model is trained.", **view.next_step)
 else:
     blocks.section("Satisfaction observed and predicted")
-    blocks.absent(view.run, reason, model="service")
+    blocks.absent(reason)
 
 if has_orders:
     answers, no_answers = ask(cached.answers, view.workspace, view.dataset.id, settings=settings)

@@ -149,6 +149,9 @@ def check_file(path: Path) -> bytes:
     Raises:
         TableError: it is no plain file that can be opened, is too large, or is an archive or program.
     """
+    printable = path.name.encode("utf-8", "replace").decode()
+    if printable != path.name:
+        raise TableError("has a name that is no text in UTF-8; rename it", source=printable)
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):

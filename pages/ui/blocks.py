@@ -9,12 +9,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.errors import InputError
-from core.figures.absence import trained_with
+from core.figures.absence import Absence
 from core.figures.export import csv_bytes, parquet_bytes
 from core.figures.layout import CONFIG, themed
 from core.figures.scorecard import Card
 from core.figures.text import markdown_text, unmarked
-from core.schema.documents import Run
 from pages.ui import links
 
 Answer = TypeVar("Answer")
@@ -126,11 +125,10 @@ def waiting(sentence: str, *, page: str | None = None, label: str = "") -> None:
             st.page_link(f"pages/{page}.py", label=label, icon=":material/arrow_forward:")
 
 
-def absent(run: Run, sentence: str, *, model: str) -> None:
+def absent(reason: Absence) -> None:
     """What a run has nothing of: the reason, and the way to the data or to where it is trained."""
-    in_data = trained_with(run, model)
-    page, label = ("data", "See the data") if in_data else ("train", "Train")
-    waiting(sentence, page=page, label=label)
+    page, label = ("data", "See the data") if reason.in_data else ("train", "Train")
+    waiting(reason.sentence, page=page, label=label)
 
 
 def asked(question: Callable[..., Answer], *about: object, **options: object) -> Answer | None:

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from core.figures.about_groups import off_sentence, spread_sentence, wide_table
-from core.figures.absence import absence_sentence
+from core.figures.absence import absence
 from core.figures.claims import Claim, claims_figure
 from core.figures.groups import group_styles
 from core.figures.model_card import card_metric
@@ -32,8 +32,8 @@ def show(view: View) -> None:
     blocks.section("Who will buy soon")
     options = horizons(view.run)
     if not options:
-        reason = absence_sentence(view.run, view.dataset, model="behaviour", reports=(INTENT,))
-        blocks.absent(view.run, reason, model="behaviour")
+        reason = absence(view.run, view.dataset, model="behaviour", reports=(INTENT,))
+        blocks.absent(reason)
         return
     days = _choose_days(options)
     if view.by:

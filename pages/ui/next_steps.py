@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.figures import about_behaviour
 from core.figures.about_lists import mix_sentence
-from core.figures.absence import absence_sentence
+from core.figures.absence import absence
 from core.figures.groups import group_styles
 from core.figures.model_card import card_metric
 from core.figures.model_card_text import standing_sentence
@@ -24,10 +24,8 @@ def show(view: View) -> None:
     parts = [name for name in (NEXT_CATEGORIES, COMMON_PATHS) if name in view.run.artefacts]
     if not parts:
         reports = (PATHS, CATEGORIES)
-        reason = absence_sentence(
-            view.run, view.dataset, model="behaviour", reports=reports, needs=("categories",)
-        )
-        blocks.absent(view.run, reason, model="behaviour")
+        reason = absence(view.run, view.dataset, model="behaviour", reports=reports, needs=("categories",))
+        blocks.absent(reason)
         return
     if not view.by:
         blocks.waiting(

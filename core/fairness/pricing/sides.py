@@ -10,10 +10,10 @@ from core.fairness.partition import Partition
 from core.fairness.rows import AuditRow
 from core.fairness.stats import Interval
 from core.fairness.suppression import HIDDEN_TEXT
-from core.schema.settings import ALL, Statistics
+from core.schema.settings import Statistics
 
 SECTION = "pricing"
-GAP, MEAN = "gap", "mean"
+GAP = "gap"
 INTERVAL = ("value", "low", "high", "error")
 NULL = ("p_value", "null_low", "null_high")
 
@@ -94,26 +94,6 @@ def gap_rows(
             numbers |= gaps.interval.at(number)
             told = {"n": n, "small": n < settings.small_group, "reference": part.reference_name}
             rows += known_rows([replace(row, **numbers, **told, tolerance=tolerance)])
-    return rows
-
-
-def mean_rows(part: Partition, metric: str, means: Interval, *, settings: Statistics) -> list[AuditRow]:
-    """A row per shown group whose mean can be told, one per hidden group, and one of all if it is given.
-
-    Args:
-        means: (S,) of the shown groups, or (S + 1,), the last being that of all users.
-    """
-    rows = []
-    for name, group in part.positions():
-        row = AuditRow(SECTION, part.attribute, name, metric, MEAN)
-        if group is None:
-            rows.append(_hidden(row))
-        elif np.isfinite(means.value[group]):
-            n = int(part.n[group])
-            rows.append(replace(row, **means.at(group), n=n, small=n < settings.small_group))
-    if len(means.value) > part.n_shown:
-        row = AuditRow(SECTION, part.attribute, ALL, metric, MEAN)
-        rows.append(replace(row, **means.at(part.n_shown), n=len(part.strata)))
     return rows
 
 

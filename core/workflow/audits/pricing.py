@@ -66,8 +66,12 @@ def same_product(shop: Shop, settings: AuditSettings) -> Section:
 
 
 def _coverage_rows(part: Partition, found: WithinStrata, settings: AuditSettings) -> list[AuditRow]:
-    """What share of the money of a group and its reference lies where they can be compared; counted, not estimated."""
-    shares = dict(zip(part.compared.tolist(), found.coverage, strict=True))
+    """What share of the money of a group and its reference lies where they can be compared; counted, not estimated.
+
+    Told where the gap is: otherwise it would tell of the few users on whom that rests.
+    """
+    told = np.isfinite(found.gaps.interval.low)
+    shares = dict(zip(part.compared[told].tolist(), found.coverage[told], strict=True))
     return [
         AuditRow(
             SECTION,

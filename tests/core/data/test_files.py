@@ -107,6 +107,14 @@ def test_a_broken_file_is_refused(write, content, problem, rows):
     assert error.rows == rows
 
 
+def test_a_name_that_is_no_text_is_refused_in_printable_words(write):
+    path = write(GOOD)
+    odd = path.rename(path.with_name(os.fsdecode(b"events\xff.csv")))
+    with pytest.raises(TableError, match="no text in UTF-8") as caught:
+        read_file(odd, "events")
+    assert str(caught.value).encode().startswith(b"events?.csv")
+
+
 @pytest.mark.parametrize(
     ("column", "bad", "problem"),
     [

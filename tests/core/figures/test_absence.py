@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.figures.absence import absence_sentence
+from core.figures.absence import absence
 from core.schema.documents import Dataset, ModelReport, Run
 
 ASKED = {"model": "service", "reports": ("rating",), "needs": ("service", "reviews")}
@@ -24,7 +24,14 @@ def made(kind, **fields):
 )
 def test_the_reason_is_the_most_telling_one(settings, reports, missing, said):
     run, dataset = made(Run, settings=settings, reports=reports), made(Dataset, missing=missing)
-    assert said in absence_sentence(run, dataset, **ASKED)
+    assert said in absence(run, dataset, **ASKED).sentence
+
+
+@pytest.mark.parametrize(("models", "in_data"), [(["service"], True), (["behaviour"], False)])
+def test_where_the_reason_lies(models, in_data):
+    """Training again helps unless the model was there and had nothing to learn from."""
+    run = made(Run, settings={"models": models}, reports={})
+    assert absence(run, made(Dataset, missing={}), **ASKED).in_data is in_data
 
 
 def test_lists_of_another_system_say_so_and_what_a_model_would_need():
@@ -33,8 +40,10 @@ def test_lists_of_another_system_say_so_and_what_a_model_would_need():
         {name: f"{name} table" for name in names} for names in (("service", "reviews"), ("service",), ())
     )
     for missing in (half, none):
-        said = absence_sentence(run, made(Dataset, missing=missing), **ASKED)
-        assert said.startswith("Another system made these lists")
-        assert said.endswith("Train a model to have it.")
-    said = absence_sentence(run, made(Dataset, missing=whole), **ASKED)
-    assert said.endswith("A model would need service table or reviews table.")
+        found = absence(run, made(Dataset, missing=missing), **ASKED)
+        assert found.sentence.startswith("Another system made these lists")
+        assert found.sentence.endswith("Train a model to have it.")
+        assert not found.in_data
+    found = absence(run, made(Dataset, missing=whole), **ASKED)
+    assert found.sentence.endswith("A model would need service table or reviews table.")
+    assert found.in_data
