@@ -53,6 +53,13 @@ def short(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}".replace("-", "−")
 
 
+def chance_words(low: float, high: float) -> str:
+    """The null band; empty where there is none."""
+    if pd.isna(low) or pd.isna(high):
+        return ""
+    return f"{short(low)} to {short(high)}"
+
+
 def sample_words(n: object) -> str:
     return n if isinstance(n, str) else count(n)
 
@@ -68,6 +75,10 @@ def named(rows: pd.DataFrame, section: str) -> pd.DataFrame:
         "Value": [
             with_interval(row.value, row.low, row.high, form=short) if pd.notna(row.value) else str(row.n)
             for row in rows.itertuples()
+        ],
+        "By chance alone": [
+            chance_words(low, high)
+            for low, high in zip(rows["null_low"].astype(float), rows["null_high"].astype(float), strict=True)
         ],
         "Users": rows["n"].map(sample_words),
         "Compared with": rows["reference"].fillna("").replace(REST, "everyone else").map(plain),

@@ -126,3 +126,11 @@ def test_a_group_that_must_be_hidden_has_no_number_on_the_page(open_page, traine
     app = open_page("pricing", trained[0], run=run_id, by="age*income")
     assert not app.exception
     assert "hidden" in text_of(app)
+
+
+def test_measures_above_zero_by_chance_stand_beside_what_chance_gives(open_page, trained, run_id):
+    app = open_page("exposure", trained[0], run=run_id)
+    table = next(frame.value for frame in app.dataframe if "By chance alone" in frame.value)
+    bands = table.set_index("Metric")["By chance alone"]
+    assert " to " in bands["Attention that does not follow purchases (IAA)"]
+    assert (bands != "").sum() < len(bands)  # a share of attention has a target, and no such band

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.fairness.exposure.inference import MeanTest, compare_means
+from core.fairness.exposure.ranking_parity import Spread, spread_of_chances
 from core.fairness.stats import Interval
 from core.fairness.totals import Statistic, total_intervals
 from core.schema.settings import AuditSettings
@@ -25,6 +26,14 @@ class Engine:
     def means(self, part: str, columns: np.ndarray, target: np.ndarray, bounded: np.ndarray) -> MeanTest:
         options = {"draws": self.draws, "confidence": self.settings.confidence, "rng": self.rng(part)}
         return compare_means(columns, target, bounded=bounded, **options)
+
+    def spread(self, part: str, above: np.ndarray, below: np.ndarray) -> Spread:
+        options = {
+            "draws": self.settings.draws,
+            "confidence": self.settings.confidence,
+            "rng": self.rng(part),
+        }
+        return spread_of_chances(above, below, **options)
 
     def totals(
         self, part: str, contributions: np.ndarray, statistic: Statistic, strata: np.ndarray | None = None

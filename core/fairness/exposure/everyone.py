@@ -12,8 +12,10 @@ from core.fairness.exposure.divergence import (
     random_means,
 )
 from core.fairness.exposure.engine import Engine
+from core.fairness.exposure.inequity import inequity_by_chance
 from core.fairness.exposure.inference import MeanTest
 from core.fairness.exposure.measures import (
+    Answered,
     Bought,
     Shown,
     answered,
@@ -22,10 +24,24 @@ from core.fairness.exposure.measures import (
     pooled_columns,
     popularity_of,
 )
-from core.fairness.exposure.pooled import hit_statistics, listing_statistic, seen_groups, share_statistics
+from core.fairness.exposure.parity import (
+    disparate_impact_ratio,
+    equal_opportunity_contributions,
+    equal_opportunity_ratio,
+    impact_contributions,
+    log_ratio_values,
+)
+from core.fairness.exposure.pooled import (
+    hits_and_wanted,
+    listed_and_could,
+    seen_groups,
+    share_statistics,
+)
 from core.fairness.exposure.rows import estimate_row, parity_rows, random_filling_row, share_rows
 from core.fairness.rows import AuditRow
+from core.fairness.stats import Interval
 
+ROUNDING = 1e-12  # up to which users show no spread, which is no certainty
 RANDOM_LISTS = 10_000  # for how far single ones are from their mean
 IN_UNIT_RANGE = ("awrf_js_user", "awrf_js_pooled", "aplt", "coverage", "min_max")
 IN_UNIT_RANGE += ("ee_d_items_user", "ee_d_groups_user", "ee_r_items_user", "ee_r_groups_user")
@@ -45,7 +61,8 @@ def everyone_rows(lists: Shown, target_name: str, bought: Bought | None, engine:
     null = _ndkl_null(lists, engine)
     rows += [_with_null(row, null, engine) if row.metric.startswith("ndkl_pooled") else row for row in pooled]
     rows += _pooled_rows(lists, shares, engine)
-    rows += _listing_rows(lists, bought, engine)
+    could = could_be_listed(lists, bought and bought.before)
+    rows.append(_spread_row(lists, "rsp", listed_and_could(lists, could), n, engine))
     return rows + (_answer_rows(lists, bought, engine) if bought is not None else [])
 
 
@@ -144,13 +161,17 @@ def _mean_rows(
     ]
 
 
-def _listing_rows(lists: Shown, bought: Bought | None, engine: Engine) -> list[AuditRow]:
-    """RSP, from how many items of each group were listed."""
-    could = could_be_listed(lists, bought and bought.before)
-    contributions, statistic = listing_statistic(lists, could)
-    found = engine.totals("listed", contributions, statistic).within(0, np.inf)
-    metric = f"rsp@{engine.settings.k}"
-    return [estimate_row(lists.item_groups.attribute, metric, found, 0, len(lists.users))]
+def _spread_row(
+    lists: Shown, name: str, counts: tuple[np.ndarray, np.ndarray], n: int, engine: Engine
+) -> AuditRow:
+    """RSP or REO, with what it would be by chance if all groups had the same chance to be listed.
+
+    Args:
+        counts: what was listed and what could have been, (U, H) each.
+    """
+    found = engine.spread(name, *counts)
+    row = estimate_row(lists.item_groups.attribute, f"{name}@{engine.settings.k}", found.interval, 0, n)
+    return _with_null(row, found.null, engine) if np.isfinite(found.null).all() else row
 
 
 def _answer_rows(lists: Shown, bought: Bought, engine: Engine) -> list[AuditRow]:
@@ -158,12 +179,37 @@ def _answer_rows(lists: Shown, bought: Bought, engine: Engine) -> list[AuditRow]
     truth = None if bought.after is None else answered(lists, bought.after)
     if truth is None or len(truth.rows) < engine.settings.minimum_group:
         return []
-    attribute, k, n = lists.item_groups.attribute, engine.settings.k, len(truth.rows)
+    n = len(truth.rows)
     rows = _mean_rows("answered", truth.columns, lists, n, engine)
-    contributions, statistic = hit_statistics(truth)
-    found = engine.totals("hits", contributions, statistic).within(0, np.inf)
-    rows.append(estimate_row(attribute, f"reo@{k}", found, 0, n))
-    return rows + [
-        estimate_row(attribute, f"dir@{k}_ratio", found, 1 + h, n, group=name, statistic="ratio")
-        for h, name in enumerate(lists.item_groups.names)
+    null = inequity_by_chance(truth.differences, draws=engine.settings.draws, rng=engine.rng("inequity"))
+    rows = [_with_null(row, null, engine) if row.metric.startswith("iaa") else row for row in rows]
+    rows.append(_spread_row(lists, "reo", hits_and_wanted(truth), n, engine))
+    return rows + _opportunity_rows(lists, truth, engine)
+
+
+def _opportunity_rows(lists: Shown, truth: Answered, engine: Engine) -> list[AuditRow]:
+    """DIR and EOR of each item group against the rest; without a hit on either side they have no interval."""
+    attended, wanted = truth.attended, truth.wanted
+    impact = disparate_impact_ratio(attended.sum(axis=0), wanted.sum(axis=0))
+    each = equal_opportunity_contributions(attended, wanted)
+    values = np.concatenate([impact, equal_opportunity_ratio(each.sum(axis=0))])
+    logs = np.hstack([log_ratio_values(impact_contributions(attended, wanted)), log_ratio_values(each)])
+    known = np.isfinite(logs).all(axis=0)
+    columns, none = np.where(known, logs, 0.0), np.full(len(known), np.nan)
+    found = engine.means("opportunity", columns, none, np.zeros(len(known), bool)).interval
+    known &= found.error[0] > ROUNDING
+    low, high = (np.where(known, np.exp(part[0]), np.nan) for part in (found.low, found.high))
+    ratios = Interval(values, low, high, found.error[0])
+    names = [(metric, name) for metric in ("dir", "eor") for name in lists.item_groups.names]
+    return [
+        estimate_row(
+            lists.item_groups.attribute,
+            f"{metric}@{engine.settings.k}_ratio",
+            ratios,
+            place,
+            len(truth.rows),
+            group=name,
+            statistic="ratio",
+        )
+        for place, (metric, name) in enumerate(names)
     ]

@@ -1,4 +1,4 @@
-"""Expected exposure (Diaz et al., CIKM 2020) and amortised attention (Biega et al., SIGIR 2018)."""
+"""Expected exposure (Diaz et al., CIKM 2020)."""
 
 from dataclasses import dataclass
 
@@ -82,13 +82,3 @@ def group_expected_exposure(exposure: np.ndarray, target: np.ndarray) -> Expecte
         (exposure**2).sum(axis=-1),
         (exposure * target).sum(axis=-1),
     )
-
-
-def amortised_inequity(attention: np.ndarray, relevance: np.ndarray) -> np.ndarray:
-    """IAA: sum_i |A_i - R_i|, (..., I) -> (...), in [0, 2]; 0 where attention follows relevance over all lists.
-
-    A and R are means over the lists of shares that sum to 1 in each; the paper sums over the lists instead, so its
-    number is this one times the number of lists. Pooled. With few lists it is above 0 by chance alone. Source:
-    Biega, Gummadi & Weikum, SIGIR 2018, eq. 3. Example: A = (0.7, 0.3), R = (0.5, 0.5): 0.4.
-    """
-    return np.abs(attention - relevance).sum(axis=-1)

@@ -4,17 +4,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
 from core.data.catalogue import POPULARITY_BANDS, popularity_bands
 from core.fairness.exposure.attention import by_group, exposure, exposure_shares, place_shares, placed_groups
 from core.fairness.exposure.concentration import entropy, entropy_slopes, gini, gini_slopes
 from core.fairness.exposure.divergence import list_divergences, pooled_ndkl, pooled_ndkl_slopes
 from core.fairness.exposure.expected import (
-    amortised_inequity,
     expected_exposure,
     group_expected_exposure,
     group_target_exposure,
 )
+from core.fairness.exposure.inequity import inequity_values
 from core.fairness.exposure.inference import covering_values, influence_values
 from core.fairness.exposure.item_groups import ItemGroups
 from core.fairness.exposure.popularity import average_popularity, profile_popularity, tail_count, tail_share
@@ -129,6 +130,7 @@ class Answered:
     Attributes:
         rows: (V,) which of the users. attended: (V, H) attention on places whose item they bought, full list 1.
         hits, wanted: (V, H) how many such places, and items bought.
+        differences: (V, I) share of attention minus share of later purchases, each 1 in all.
         columns: metrics of each user, (V,) each.
     """
 
@@ -136,6 +138,7 @@ class Answered:
     attended: np.ndarray
     hits: np.ndarray
     wanted: np.ndarray
+    differences: csr_array
     columns: dict[str, np.ndarray]
 
 
@@ -152,13 +155,14 @@ def answered(lists: Shown, after: pd.DataFrame) -> Answered | None:
         of_user * lists.n_groups + lists.item_groups.codes[of_item],
         minlength=len(lists.items) * lists.n_groups,
     ).reshape(-1, lists.n_groups)[rows]
+    differences = _differences(lists, rows, np.searchsorted(rows, of_user), of_item)
     return Answered(
         rows=rows,
         attended=by_group(groups, hit * lists.weights, lists.n_groups),
         hits=by_group(groups, hit.astype(float), lists.n_groups),
         wanted=wanted.astype(float),
-        columns=_expected_columns(lists, rows, hit, wanted)
-        | {"iaa": _inequity_values(lists, rows, np.searchsorted(rows, of_user), of_item)},
+        differences=differences,
+        columns=_expected_columns(lists, rows, hit, wanted) | {"iaa": inequity_values(differences)},
     )
 
 
@@ -183,21 +187,18 @@ def _expected_columns(
     }
 
 
-def _inequity_values(lists: Shown, rows: np.ndarray, of_user: np.ndarray, of_item: np.ndarray) -> np.ndarray:
-    """IAA as per-user values, (V,); its derivative by attention minus relevance is the sign.
+def _differences(lists: Shown, rows: np.ndarray, of_user: np.ndarray, of_item: np.ndarray) -> csr_array:
+    """Share of attention minus share of later purchases of each item, (V, I).
 
     Args:
         of_user, of_item: pairs of a user (position in `rows`) and an item bought.
     """
     items = lists.items[rows]
-    amount, filled = place_shares(items, lists.weights), items != NOTHING
+    user, place = np.nonzero(items != NOTHING)
+    amount = place_shares(items, lists.weights)[user, place]
     relevance = (1 / np.bincount(of_user))[of_user]
-    attention = np.bincount(items[filled], weights=amount[filled], minlength=lists.n_items) / len(rows)
-    wanted = np.bincount(of_item, weights=relevance, minlength=lists.n_items) / len(rows)
-    side = np.sign(attention - wanted)
-    slopes = np.where(filled, amount * side[items], 0.0).sum(axis=1)
-    slopes -= np.bincount(of_user, weights=relevance * side[of_item], minlength=len(rows))
-    return influence_values(float(amortised_inequity(attention, wanted)), slopes)
+    cells = np.concatenate([user, of_user]), np.concatenate([items[user, place], of_item])
+    return csr_array((np.concatenate([amount, -relevance]), cells), shape=(len(rows), lists.n_items))
 
 
 def could_be_listed(lists: Shown, before: pd.DataFrame | None) -> np.ndarray:

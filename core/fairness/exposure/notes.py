@@ -37,7 +37,8 @@ def exposure_notes(
         f"Metrics per user judge each list of {k} and average; pooled ones judge all lists together. A list is short, "
         "so even one filled at random is off target: per-user metrics are compared with such lists.",
         "Coverage, Gini index and entropy of items, IAA and RSP depend on how many users there are: compare them between lists "
-        "for the same users only. Metrics with a null band would lie in it if the mean shares were on target.",
+        "for the same users only. Metrics with a null band would lie in it if the mean shares were on target; RSP and REO if "
+        "all groups had the same chance to be listed, IAA if each item got the attention that later purchases ask for.",
         "A list may be off target because of its user's taste: that is no disparity by itself.",
     ]
     if unseen:
@@ -49,8 +50,9 @@ def exposure_notes(
         found.append(f"'{OTHERS}' joins {groups.joined:,} smaller groups by {groups.attribute}.")
     if with_purchases:
         found.append(
-            "Where relevance is what a user bought afterwards, disparate impact (DIR) equals equal opportunity of exposure. With "
-            "some hundred users or fewer chance alone makes IAA and REO large, and intervals of REO are too narrow."
+            "Relevant is what a user bought afterwards. Disparate impact (DIR) then is a mean over all purchases, equal "
+            "opportunity of exposure (EOR) over users, each of whom counts alike. With some hundred users or fewer chance alone "
+            "makes IAA and REO large: hold them against their null bands."
         )
     told = asdict(counts)
     left_out = [text.format(f"{told[name]:,}") + "." for name, text in LEFT_OUT.items() if told[name]]

@@ -6,8 +6,6 @@ from core.fairness.exposure.attention import by_group
 from core.fairness.exposure.concentration import entropy, gini, lowest_share, min_max
 from core.fairness.exposure.divergence import awrf_js
 from core.fairness.exposure.measures import Answered, Shown
-from core.fairness.exposure.parity import disparate_impact_ratio
-from core.fairness.exposure.ranking_parity import ranking_equal_opportunity, ranking_statistical_parity
 from core.fairness.totals import Statistic
 from core.metrics import NOTHING
 
@@ -42,29 +40,13 @@ def share_statistics(target: np.ndarray, inside: np.ndarray) -> tuple[list[str],
     return names if inside.sum() > 1 else names[:2], values
 
 
-def listing_statistic(lists: Shown, could: np.ndarray) -> tuple[np.ndarray, Statistic]:
-    """Contributions (U, H), or (U, 2H) where users differ in what could be listed, and RSP, (..., 1, C) -> (..., 1)."""
-    listed = by_group(lists.groups, np.ones(lists.groups.shape), lists.n_groups)
-    alike, seen = bool((could == could[0]).all()), seen_groups(lists)
-
-    def values(totals: np.ndarray) -> np.ndarray:
-        above = totals[..., 0, : lists.n_groups]
-        below = len(could) * could[0] if alike else totals[..., 0, lists.n_groups :]
-        return ranking_statistical_parity(above[..., seen], below[..., seen])[..., None]
-
-    return listed if alike else np.hstack([listed, could]), values
+def listed_and_could(lists: Shown, could: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Items of each seen group that each list holds, and could hold, (U, H) each: whose spread is RSP."""
+    seen = seen_groups(lists)
+    return by_group(lists.groups, np.ones(lists.groups.shape), lists.n_groups)[:, seen], could[:, seen]
 
 
-def hit_statistics(truth: Answered) -> tuple[np.ndarray, Statistic]:
-    """Contributions (V, 3H), and REO followed by DIR of each group, (..., 1, 3H) -> (..., 1 + H).
-
-    REO is over groups of which at least 5 items were bought.
-    """
+def hits_and_wanted(truth: Answered) -> tuple[np.ndarray, np.ndarray]:
+    """Hits and wanted items, (V, H) each, of groups of which at least 5 items were bought: whose spread is REO."""
     told = truth.wanted.sum(axis=0) >= LEAST_PLACES
-
-    def values(totals: np.ndarray) -> np.ndarray:
-        hits, attended, wanted = np.split(totals[..., 0, :], 3, axis=-1)
-        spread = ranking_equal_opportunity(hits[..., told], wanted[..., told])[..., None]
-        return np.concatenate([spread, disparate_impact_ratio(attended, wanted)], axis=-1)
-
-    return np.hstack([truth.hits, truth.attended, truth.wanted]), values
+    return truth.hits[:, told], truth.wanted[:, told]

@@ -99,6 +99,38 @@ DEFINITIONS: dict[str, Definition] = {
         source="Shorrocks, Econometrica 48 (1980); for recommenders Speicher et al., KDD 2018",
         avoid="Where most users have zero: it then tells little more than how many those are.",
     ),
+    "_cv": _metric(
+        name="Variation between users (CV)",
+        formula="√(1/n · Σ (m − m̄)²) / m̄ over users",
+        meaning="The standard deviation of a metric among the users of a group, as a multiple of its mean; higher is "
+        "more unequal.",
+        unit="multiple of the mean",
+        range="0 to √(n − 1)",
+        ideal="0",
+        source="half its square is GE(2): Shorrocks, Econometrica 48 (1980)",
+        avoid="Where the mean is near zero: it then tells how low that is. Few users with much decide it.",
+    ),
+    "_variance": _metric(
+        name="Variance between users",
+        formula="1/n · Σ (m − m̄)² over users",
+        meaning="How far the users of a group are from their mean, squared; higher is more unequal.",
+        unit="that of the metric, squared",
+        range="0 to ¼ for shares",
+        ideal="0",
+        source="standard; for recommenders Wang et al., TOIS 41 (2023)",
+        avoid="Between groups or lists with different means: it falls as all get less. Take CV or Theil then.",
+    ),
+    "_atkinson": _metric(
+        name="Share lost to inequality (Atkinson)",
+        formula="1 − (1/n · Σ √m)² / m̄ over users, ε = ½",
+        meaning="The share of the metric that could be given up without loss of welfare if all users had the same; higher "
+        "is more unequal. With ε of 1 or more it would be 1 as soon as one user has zero, as many have in NDCG: so ½.",
+        unit="share",
+        range="0 to 1 − 1/n",
+        ideal="0",
+        source="Atkinson, Journal of Economic Theory 2 (1970)",
+        avoid="Between audits with another ε. Where most users have zero: it tells little more than how many those are.",
+    ),
     "_between_share": _metric(
         name="Share of inequality between groups",
         formula="Theil index of the groups' means / Theil index of all users",

@@ -1,5 +1,7 @@
 """Who pays more for the same, who gets discounts and offers, and who is shown dearer products."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -16,6 +18,7 @@ from core.fairness.pricing.same_product import SAME_PRODUCT, WithinStrata, same_
 from core.fairness.pricing.sides import SECTION, gap_rows
 from core.fairness.pricing.steering import deals, steering_metrics
 from core.fairness.rows import AuditRow
+from core.fairness.suppression import HIDDEN_TEXT
 from core.schema.settings import SPLITS, AuditSettings, Scope, Split
 from core.schema.tables import CATEGORY, LIST_PRICE, SPLIT, START, USER
 from core.workflow.audits.section import Section, section, with_permutations
@@ -68,24 +71,19 @@ def same_product(shop: Shop, settings: AuditSettings) -> Section:
 def _coverage_rows(part: Partition, found: WithinStrata, settings: AuditSettings) -> list[AuditRow]:
     """What share of the money of a group and its reference lies where they can be compared; counted, not estimated.
 
-    Told where the gap is: otherwise it would tell of the few users on whom that rests.
+    Hidden where the gap cannot be told: it would tell of the few users on whom that rests.
     """
-    told = np.isfinite(found.gaps.interval.low)
-    shares = dict(zip(part.compared[told].tolist(), found.coverage[told], strict=True))
-    return [
-        AuditRow(
-            SECTION,
-            part.attribute,
-            name,
-            COVERAGE,
-            "mean",
-            value=float(shares[place]),
-            n=int(part.n[place]),
-            small=int(part.n[place]) < settings.small_group,
-        )
-        for name, place in part.positions()
-        if place in shares and np.isfinite(shares[place])
-    ]
+    told = dict(zip(part.compared.tolist(), np.isfinite(found.gaps.interval.low), strict=True))
+    shares = dict(zip(part.compared.tolist(), found.coverage, strict=True))
+    rows = []
+    for name, place in part.positions():
+        row = AuditRow(SECTION, part.attribute, name, COVERAGE, "mean")
+        if place in told and not told[place]:
+            rows.append(replace(row, n=HIDDEN_TEXT, suppressed=True))
+        elif place in told and np.isfinite(shares[place]):
+            n = int(part.n[place])
+            rows.append(replace(row, value=float(shares[place]), n=n, small=n < settings.small_group))
+    return rows
 
 
 def price_ladder(shop: Shop, settings: AuditSettings) -> Section:

@@ -10,7 +10,7 @@ from core.fairness.group_rows import mean_rows, total_rows
 from core.fairness.partition import Partition
 from core.fairness.quality.across import across_rows, explained_rows
 from core.fairness.quality.envy import FREE_UP_TO
-from core.fairness.quality.inequality import entropy_contributions, generalised_entropy
+from core.fairness.quality.inequality import INEQUALITY_METRICS, inequality, inequality_contributions
 from core.fairness.quality.opportunity import (
     BOUNDS,
     LIFT_METRICS,
@@ -48,6 +48,7 @@ from core.workflow.service import PREDICTIONS
 
 SECTION, NDCG, DIFFERENTIAL = "users", "ndcg", "differential_fairness"
 SHARE = (0.0, 1.0)
+INEQUALITY_BOUNDS = (0.0, np.inf), (0.0, np.inf), (0.0, 0.25), SHARE  # of shares
 SINGLE_BOUNDS = {TASTE: (0.0, np.inf), ENVY: SHARE, ENVY_FREE: SHARE}
 
 
@@ -171,12 +172,13 @@ def _spread_rows(
     ndcg: np.ndarray, name: str, part: Partition, tolerances: dict[str, float], settings: AuditSettings
 ) -> list[AuditRow]:
     """How NDCG is spread over groups and users."""
-    theil = f"{name}_theil"
-    each, measure = entropy_contributions(ndcg, alpha=1.0), generalised_entropy(1.0)
+    unequal = [f"{name}_{metric}" for metric in INEQUALITY_METRICS]
+    bounds = dict(zip(unequal, INEQUALITY_BOUNDS, strict=True))
+    each = inequality_contributions(ndcg)
     return [
         *across_rows(ndcg[:, None], [name], part, settings, section=SECTION, bounds=SHARE),
         *tail_rows(ndcg, name, part, settings, section=SECTION, tolerances=tolerances, bounds=SHARE),
-        *total_rows(each, measure, [theil], part, settings, section=SECTION, bounds={theil: (0.0, np.inf)}),
+        *total_rows(each, inequality, unequal, part, settings, section=SECTION, bounds=bounds),
         *explained_rows(ndcg, name, part, settings, section=SECTION),
     ]
 

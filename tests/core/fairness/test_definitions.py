@@ -19,7 +19,7 @@ from core.fairness.group_rows import mean_rows, total_rows
 from core.fairness.groups import Groups
 from core.fairness.quality.across import across_rows, explained_rows
 from core.fairness.quality.envy import envy_metrics, sampled_envy
-from core.fairness.quality.inequality import entropy_contributions, generalised_entropy
+from core.fairness.quality.inequality import INEQUALITY_METRICS, inequality, inequality_contributions
 from core.fairness.quality.off_policy import off_policy
 from core.fairness.quality.opportunity import (
     LIFT_METRICS,
@@ -67,8 +67,8 @@ def of_users():
     rows = across_rows(ndcg[:, None], ["ndcg@10"], part, FAST, **options)
     rows += explained_rows(ndcg, "ndcg@10", part, FAST, **options)
     rows += tail_rows(ndcg, "ndcg@10", part, FAST, **options)
-    each = entropy_contributions(ndcg, alpha=1.0)
-    rows += total_rows(each, generalised_entropy(1.0), ["ndcg@10_theil"], part, FAST, **options)
+    names = [f"ndcg@10_{name}" for name in INEQUALITY_METRICS]
+    rows += total_rows(inequality_contributions(ndcg), inequality, names, part, FAST, **options)
     hits = rng.integers(0, 3, 120)
     counts = opportunity_contributions(hits, hits + 2, np.full(120, 10), n_catalogue=300)
     rows += total_rows(counts, opportunity, OPPORTUNITY_METRICS, part, FAST, **options)
@@ -192,6 +192,8 @@ def test_every_metric_of_an_audit_is_defined_and_nothing_else(section, metrics):
         ("ndcg@10_gap", "users", "ndcg"),
         ("coverage@5_max_min", "users", "coverage"),
         ("ndcg@10_madr", "users", "_madr"),
+        ("ndcg@10_cv_ratio", "users", "_cv"),
+        ("eor@10_ratio", None, "eor"),
         ("recall@5_cvar_ratio", None, "_cvar"),
         ("mmf_2@5", "exposure", "mmf"),
         ("min_max@5", "exposure", "min_max"),

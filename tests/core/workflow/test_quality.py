@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from core.errors import InputError, NotFound, SettingsError
 from core.fairness.definitions import definition_of
@@ -55,6 +56,7 @@ def test_every_metric_is_there_and_defined(found):
     distances = ("parity_js", "parity_tv", "differential_fairness")
     assert {f"{name}@{K}_gap" for name in (*single, *distances)} <= metrics
     assert {f"ndcg@{K}_{name}" for name in ("madr", "worst", "cvar", "theil", "between_share")} <= metrics
+    assert {f"ndcg@{K}_{name}" for name in ("cv", "variance", "atkinson")} <= metrics
     assert f"popularity_lift@{K}_ratio" not in metrics
     assert set(found.rows["section"]) == {"users"}
     assert found.users == 150
@@ -78,6 +80,19 @@ def test_equal_opportunity_and_false_exposure_are_counted_as_by_hand(two, found)
         others = len(inside) * (N_ITEMS - 1) - positives
         assert value(found, f"opportunity@{K}", group) == pytest.approx(hits / positives)
         assert value(found, f"false_exposure@{K}", group) == pytest.approx(in_vain / others)
+
+
+def test_inequality_of_ndcg_is_scipys_and_numpys(two, found):
+    ndcg = two.per_user.set_index("user")[f"ndcg@{K}"].loc[:59].to_numpy()
+    assert value(found, f"ndcg@{K}_cv", "a") == pytest.approx(stats.variation(ndcg))
+    assert value(found, f"ndcg@{K}_variance", "a") == pytest.approx(ndcg.var())
+    assert value(found, f"ndcg@{K}_atkinson", "a") == pytest.approx(
+        1 - np.sqrt(ndcg).mean() ** 2 / ndcg.mean()
+    )
+    rows = found.rows.set_index(["metric", "group"])
+    for metric in ("cv", "variance", "atkinson"):
+        for row in (rows.loc[(f"ndcg@{K}_{metric}", "a")], rows.loc[(f"ndcg@{K}_{metric}", "all")]):
+            assert row["low"] < row["value"] < row["high"]
 
 
 def test_parity_and_taste_are_those_of_shares_by_category(two, found):

@@ -141,7 +141,7 @@ def test_purchases_of_too_few_users_are_not_told():
     found = rows_of(audited(lists, 100, bought=Bought(before, after)))
     names = {metric.partition("@")[0] for metric in found.index.get_level_values("metric")}
     assert "arp" in names
-    assert not {"iaa", "reo", "dir", "ee_l_items_user"} & names
+    assert not {"iaa", "reo", "dir", "eor", "ee_l_items_user"} & names
 
 
 def test_popularity_lift_is_hidden_anew_among_users_who_bought_before():
@@ -215,7 +215,8 @@ def test_purchases_add_merit_relevance_and_popularity():
     after = lists[lists["rank"] <= 2][["user", "item"]]
     found = rows_of(audited(lists, n, bought=Bought(before, after), user_groups=[in_groups(70, 50)]))
     metrics = {name.partition("@")[0] for name in found.loc["brand"].index.get_level_values("metric")}
-    assert {"arp", "aplt", "aclt", "dtr", "dir", "reo", "rsp", "iaa", "ee_l_items_user"} <= metrics
+    assert {"arp", "aplt", "aclt", "dtr", "dir", "eor", "reo", "rsp", "iaa"} <= metrics
+    assert "ee_l_items_user" in metrics
     popularity = np.bincount(before["item"], minlength=120)
     assert found.loc[("brand", "all", "arp@5"), "value"] == pytest.approx(popularity[lists["item"]].mean())
     assert found.loc[("brand", "all", "reo@5"), "value"] == pytest.approx(0)  # all that was bought was listed
@@ -224,6 +225,29 @@ def test_purchases_add_merit_relevance_and_popularity():
     assert lift["value"].notna().all()
     alone = rows_of(audited(lists, n)).loc["brand"].index.get_level_values("metric")
     assert not {"dtr", "arp", "iaa"} & {name.partition("@")[0] for name in alone}
+
+
+def test_what_follows_purchases_lies_in_the_null_bands_and_what_does_not_above_them():
+    rng, lists = np.random.default_rng(6), on_target(300)
+    alike = pd.DataFrame({"user": np.repeat(np.arange(300), 5), "item": on_target(300, seed=7)["item"]})
+    of_x = pd.DataFrame({"user": np.repeat(np.arange(300), 2), "item": rng.integers(0, 5, 600)})
+    listed = lists.sample(frac=0.5, random_state=1)
+    leaning = pd.concat(
+        [alike, listed[listed["item"] < 40][["user", "item"]]]
+    )  # only of x are wanted items listed
+    for after, metrics, side in (
+        (alike, ("iaa", "reo"), False),
+        (of_x, ("iaa",), True),
+        (leaning, ("reo",), True),
+    ):
+        found = rows_of(audited(lists, 300, bought=Bought(after, after)))
+        for metric in metrics:
+            row = found.loc[("brand", "all", f"{metric}@5")]
+            assert 0 < row["null_low"] < row["null_high"]
+            assert (row["value"] > row["null_high"]) == side
+            assert (row["low"] > row["null_high"]) == side
+    ratio = rows_of(audited(lists, 300, bought=Bought(leaning, leaning))).loc[("brand", "x", "eor@5_ratio")]
+    assert ratio["value"] > ratio["low"] > 1
 
 
 def test_rows_are_plain_and_within_bounds():

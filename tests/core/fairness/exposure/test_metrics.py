@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
-from core.fairness.exposure import concentration, divergence, expected, parity, popularity, ranking_parity
+from core.fairness.exposure import (
+    concentration,
+    divergence,
+    expected,
+    inequity,
+    parity,
+    popularity,
+    ranking_parity,
+)
 from core.fairness.exposure.attention import NOTHING, exposure, position_weights
 
 SEEDS = st.integers(0, 2**31)
@@ -25,8 +33,6 @@ def test_exposure_parity_by_hand():
     np.testing.assert_allclose(parity.exposure_parity_ratio(attention, sizes), [2, 0.5])
     np.testing.assert_allclose(parity.disparate_treatment_ratio(attention, np.array([1, 1])), [3, 1 / 3])
     np.testing.assert_allclose(parity.disparate_impact_ratio(np.array([2, 1]), np.array([4, 4])), [2, 0.5])
-    opportunity = parity.equal_opportunity_ratio(np.array([0.6, 0.2]), np.array([2, 1]))
-    np.testing.assert_allclose(opportunity, [1.5, 1 / 1.5])
     three = parity.exposure_parity_ratio(np.array([2.0, 1.0, 1.0]), np.array([1, 1, 2]))
     np.testing.assert_allclose(three[0], 2 / (2 / 3))
 
@@ -34,7 +40,61 @@ def test_exposure_parity_by_hand():
 def test_a_ratio_that_cannot_be_told_is_not_a_number():
     found = parity.disparate_treatment_ratio(np.array([1.0, 0.0]), np.array([1.0, 0.0]))
     assert np.isnan(found).all()
-    assert np.isnan(parity.mean_opportunity(np.zeros((1, 2)), np.array([[0, 2]]))[0, 0])
+    nobody_wanted = opportunity(np.array([[0.0, 0.3]]), np.array([[0, 2]]))
+    assert np.isnan(nobody_wanted).all()
+
+
+def opportunity(attended, wanted):
+    return parity.equal_opportunity_ratio(
+        parity.equal_opportunity_contributions(attended, wanted).sum(axis=0)
+    )
+
+
+def test_equal_opportunity_counts_users_alike_and_disparate_impact_their_purchases():
+    attended, wanted = np.array([[0.6, 0.2], [0.1, 0.0]]), np.array([[2, 1], [1, 0]])
+    np.testing.assert_allclose(opportunity(attended, wanted), [1, 1])  # (0.3 + 0.1) / 2 against 0.2
+    impact = parity.disparate_impact_ratio(attended.sum(axis=0), wanted.sum(axis=0))
+    np.testing.assert_allclose(impact[0], (0.7 / 3) / 0.2)
+
+
+def test_values_of_log_ratios_have_them_for_a_mean_and_tell_what_leaving_a_user_out_does():
+    by_hand = parity.log_ratio_values(np.array([[1.0, 1, 1, 1], [3, 1, 1, 1]]))
+    np.testing.assert_allclose(by_hand[:, 0], np.log(2) + np.array([-0.5, 0.5]))
+    rng = np.random.default_rng(3)
+    wanted = rng.integers(0, 4, (400, 3))
+    attended = wanted * rng.random((400, 3))
+    for contributions in (
+        parity.impact_contributions(attended, wanted),
+        parity.equal_opportunity_contributions(attended, wanted),
+    ):
+        whole, values = contributions.sum(axis=0), parity.log_ratio_values(contributions)
+        ratio = parity.equal_opportunity_ratio(whole)
+        np.testing.assert_allclose(np.exp(values.mean(axis=0)), ratio)
+        without = parity.equal_opportunity_ratio(whole - contributions)
+        change = 399 * np.log(ratio / without)
+        np.testing.assert_allclose(change, values - values.mean(axis=0), atol=0.1 * values.std())
+    impact = parity.equal_opportunity_ratio(parity.impact_contributions(attended, wanted).sum(axis=0))
+    np.testing.assert_allclose(
+        impact, parity.disparate_impact_ratio(attended.sum(axis=0), wanted.sum(axis=0))
+    )
+    assert np.isnan(parity.log_ratio_values(np.zeros((5, 4)))).all()
+
+
+@given(seed=SEEDS, n=st.integers(2, 5))
+def test_equal_opportunity_is_a_plain_mean_of_means_and_one_where_all_attention_is_alike(seed, n):
+    rng = np.random.default_rng(seed)
+    wanted = rng.integers(0, 3, (12, n))
+    wanted[0] = 1
+    attended = wanted * rng.random((12, n))
+    found = opportunity(attended, wanted)
+    own = np.mean([a[0] / w[0] for a, w in zip(attended, wanted, strict=True) if w[0]])
+    rest = np.mean([a[1:].sum() / w[1:].sum() for a, w in zip(attended, wanted, strict=True) if w[1:].sum()])
+    assert found[0] == pytest.approx(own / rest)
+    np.testing.assert_allclose(opportunity(attended[:, ::-1], wanted[:, ::-1]), found[::-1])
+    np.testing.assert_allclose(opportunity(0.3 * wanted, wanted), 1)
+    as_many = np.full((12, n), 2)
+    impact = parity.disparate_impact_ratio(attended.sum(axis=0), as_many.sum(axis=0))
+    np.testing.assert_allclose(opportunity(attended, as_many), impact)
 
 
 @given(seed=SEEDS, n=st.integers(2, 6))
@@ -49,7 +109,7 @@ def test_parity_ratios_are_one_exactly_when_attention_follows_the_yardstick(seed
 
 
 @given(seed=SEEDS, users=st.integers(1, 6))
-def test_with_binary_relevance_disparate_impact_is_equal_opportunity_over_pairs(seed, users):
+def test_with_binary_relevance_disparate_impact_is_the_mean_over_pairs(seed, users):
     rng = np.random.default_rng(seed)
     relevant = rng.random((users, 8)) < 0.6
     relevant[0] = True
@@ -57,7 +117,7 @@ def test_with_binary_relevance_disparate_impact_is_equal_opportunity_over_pairs(
     of_pairs = [attention[:, codes == h][relevant[:, codes == h]].mean() for h in (0, 1)]
     clicks = np.array([(attention * relevant)[:, codes == h].sum() for h in (0, 1)])
     count = np.array([relevant[:, codes == h].sum() for h in (0, 1)])
-    np.testing.assert_allclose(parity.equal_opportunity_ratio(clicks, count)[0], of_pairs[0] / of_pairs[1])
+    np.testing.assert_allclose(parity.disparate_impact_ratio(clicks, count)[0], of_pairs[0] / of_pairs[1])
     sizes = np.bincount(codes)
     clicks_per_item, merit_per_item = clicks / sizes, count / sizes
     published = (clicks_per_item[0] / merit_per_item[0]) / (clicks_per_item[1] / merit_per_item[1])
@@ -65,14 +125,14 @@ def test_with_binary_relevance_disparate_impact_is_equal_opportunity_over_pairs(
 
 
 def test_ranking_parity_by_hand():
-    assert ranking_parity.ranking_statistical_parity(np.array([2, 6]), np.array([20, 20])) == pytest.approx(
-        0.5
-    )
-    assert ranking_parity.ranking_equal_opportunity(np.array([1, 3]), np.array([10, 10])) == pytest.approx(
-        0.5
-    )
-    assert np.isnan(ranking_parity.ranking_equal_opportunity(np.array([1, 0]), np.array([10, 0])))
-    assert ranking_parity.ranking_statistical_parity(np.array([1, 3]), np.array([10, 30])) == 0
+    assert spread_of([[1, 2], [1, 4]], [[10, 10], [10, 10]]).value[0] == pytest.approx(0.5)
+    assert np.isnan(spread_of([[1, 0], [0, 0]], [[5, 0], [5, 0]]).value[0])
+    assert spread_of([[1, 2], [0, 1]], [[5, 20], [5, 10]]).value[0] == 0
+
+
+def spread_of(above, below, seed=0):
+    options = {"draws": 200, "confidence": 0.95, "rng": np.random.default_rng(seed)}
+    return ranking_parity.spread_of_chances(np.array(above), np.array(below), **options).interval
 
 
 @given(seed=SEEDS, n=st.integers(2, 6))
@@ -278,5 +338,5 @@ def test_expected_exposure_is_the_distance_of_full_vectors_and_its_target_has_al
 def test_group_exposure_and_inequity_by_hand():
     found = expected.group_expected_exposure(np.array([1, 0.5]), np.array([0.75, 0.75]))
     np.testing.assert_allclose([found.loss, found.disparity, found.relevance], [0.125, 1.25, 1.125])
-    assert expected.amortised_inequity(np.array([0.7, 0.3]), np.array([0.5, 0.5])) == pytest.approx(0.4)
-    assert expected.amortised_inequity(np.array([1, 0]), np.array([0, 1])) == 2
+    assert inequity.amortised_inequity(np.array([0.7, 0.3]), np.array([0.5, 0.5])) == pytest.approx(0.4)
+    assert inequity.amortised_inequity(np.array([1, 0]), np.array([0, 1])) == 2

@@ -5,9 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import stats
 
 from core.fairness.group_rows import total_rows
-from core.fairness.quality.inequality import between_groups, entropy_contributions, generalised_entropy
+from core.fairness.quality.inequality import (
+    INEQUALITY_METRICS,
+    between_groups,
+    entropy_contributions,
+    generalised_entropy,
+    inequality,
+    inequality_contributions,
+)
 from core.fairness.quality.opportunity import (
     LIFT_METRICS,
     OPPORTUNITY_METRICS,
@@ -101,6 +109,66 @@ def test_entropy_is_that_between_groups_and_that_within(values, alpha):
     within = sum(len(block) / 12 * (block.mean() / mean) ** alpha * entropy(block, alpha) for block in blocks)
     whole = entropy(values + 0.1, alpha)
     assert between_groups(totals, alpha=alpha) + within == pytest.approx(whole, abs=1e-9)
+
+
+def unequal(values):
+    return dict(
+        zip(INEQUALITY_METRICS, inequality(inequality_contributions(values).sum(axis=0)), strict=True)
+    )
+
+
+def test_variation_variance_and_atkinson_by_hand():
+    found = unequal(np.array([1.0, 3]))
+    assert found["cv"] == pytest.approx(0.5)
+    assert found["variance"] == pytest.approx(1)
+    assert found["atkinson"] == pytest.approx(1 - ((1 + np.sqrt(3)) / 2) ** 2 / 2)  # 0.0670
+    assert unequal(np.array([0.0, 0, 4]))["atkinson"] == pytest.approx(1 - (2 / 3) ** 2 / (4 / 3))
+    nothing = unequal(np.zeros(3))
+    assert nothing["variance"] == 0
+    assert np.isnan([nothing[name] for name in ("cv", "theil", "atkinson")]).all()
+    assert np.isnan(inequality(np.zeros(5))).all()
+
+
+@given(VALUES)
+def test_the_measures_of_inequality_are_each_others_and_scipys(values):
+    found = unequal(values)
+    assert found["theil"] == pytest.approx(entropy(values, 1.0), abs=1e-12)
+    assert found["cv"] == pytest.approx(stats.variation(values), abs=1e-5)
+    assert found["cv"] ** 2 / 2 == pytest.approx(entropy(values, 2.0), abs=1e-9)
+    assert found["atkinson"] == pytest.approx(1 - (1 - entropy(values, 0.5) / 4) ** 2, abs=1e-9)
+    assert 0 <= found["atkinson"] <= 1 - 1 / len(values) + 1e-9
+    assert found["cv"] <= np.sqrt(len(values) - 1) + 1e-9
+
+
+@given(VALUES)
+def test_the_measures_of_inequality_ignore_order_and_copies_and_all_but_one_the_unit(values):
+    found, scaled = unequal(values), unequal(7 * np.tile(values[::-1], 2))
+    for name in INEQUALITY_METRICS:
+        factor = 49 if name == "variance" else 1
+        assert scaled[name] == pytest.approx(factor * found[name], rel=1e-6, abs=1e-5)
+    np.testing.assert_allclose(list(unequal(np.full(5, values.max())).values()), 0, atol=1e-9)
+
+
+def test_inequality_of_identical_groups_does_not_differ_and_of_unlike_ones_is_found():
+    rng = np.random.default_rng(5)
+    half = rng.random(60)
+    names = [f"x_{name}" for name in INEQUALITY_METRICS]
+    both = np.tile(half, 2), 0.5 + np.repeat([0.1, 0.4], 60) * rng.choice([-1, 1], 120)
+    same, unlike = (
+        total_rows(
+            inequality_contributions(values),
+            inequality,
+            names,
+            part_of(np.repeat([0, 1], 60)),
+            FAST,
+            section="users",
+        )
+        for values in both
+    )
+    for name in names:
+        assert row_of(same, f"{name}_gap", "a").value == pytest.approx(0, abs=1e-9)
+        gap = row_of(unlike, f"{name}_gap", "b")
+        assert gap.value > gap.low > 0
 
 
 def test_alpha_below_zero_is_refused():
