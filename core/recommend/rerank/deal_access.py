@@ -1,0 +1,37 @@
+"""Deal-access parity: every group of users is shown discounted offers about as much as all users are."""
+
+import numpy as np
+from pydantic import Field
+
+from core.recommend.rerank.dual import Limits
+from core.recommend.rerank.market import Kinds
+from core.schema.settings import Settings
+
+
+class DealAccessSettings(Settings):
+    """Equal exposure to discounted offers.
+
+    Moves how much of the attention of a group's lists lies on offers. Does not decide who gets a coupon, nor how deep a
+    discount is.
+    """
+
+    by: str = Field(description="User attribute whose groups get equal access")
+    gap: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="How far a group's exposure to offers may be from that of all users, as a share of it; unset: lists "
+        "stay as they are",
+    )
+
+
+def deal_kinds(deal: np.ndarray) -> Kinds:
+    """Items by whether they are on offer, bool (I,)."""
+    return Kinds(deal.astype(np.int64), np.array([[0.0, 1.0]]))
+
+
+def access_limits(overall: float, reach: Limits, gap: float | None) -> Limits:
+    """Limits (G, 1) around the exposure of all users to offers, none beyond what the candidates can reach."""
+    if gap is None:
+        return Limits(np.full(reach.low.shape, -np.inf), np.full(reach.low.shape, np.inf))
+    return Limits(np.minimum((1 - gap) * overall, reach.high), np.maximum((1 + gap) * overall, reach.low))

@@ -1,0 +1,175 @@
+"""The dual exposure engine: everyone's most relevant lists under limits on what is seen, with a bound on the best possible.
+
+    max  (1/U) sum_u sum_k v_k r(u, R_uk)    over lists R
+    s.t. low_gq <= exposure_gq <= high_gq,   exposure_gq = mean over users of g of sum_k v_k feature_q(R_uk)
+
+Every limit gets a price. At given prices each user's best list is a sort, and the value at the best lists, less what the
+limits cost, is never below the best that any lists within the limits can reach (weak duality): minimised over prices it
+is a certificate. With thousands of users it is nearly smooth in the prices, so quasi-Newton steps find them.
+Source: Balseiro, Lu & Mirrokni, The best of many worlds: dual mirror descent for online allocation problems, Operations
+Research 71, 2023 (the dual and its gradient); here all users are known at once, so the dual is minimised directly.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import lsq_linear, minimize
+
+from core.recommend.rerank.market import Market, Response, respond, sample
+
+HIGHEST = 20.0  # price, in relevance: far above what moves any item whose relevance is between 0 and 1
+SAMPLED, BENT = 4096, 1024  # users on whom first prices are found, and who show how exposures follow prices
+SEARCH = 200  # evaluations of the dual with the sample, at most
+STEPS = 5  # passes over all users, at most
+ENOUGH = 1e-4  # of all attention: closer than this no further pass is made
+NUDGE, LONGEST, FLATTEST = 0.02, 0.25, 1e-3  # of prices: to see the curvature, in one step; of the curvature
+EXACT = 1e-3  # of all attention: limits missed by less count as kept; lists are whole, so none is met to the digit
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the mean list of each user group may hold, (G, Q) each; -inf and inf where there is no limit."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Prices, and what everyone's lists are under them.
+
+    Attributes:
+        prices: (G, Q). response: with the lists.
+        bound: no lists within the limits have a higher mean relevance.
+        missed: (G, Q) how far exposures are outside of their limits, 0 where they are kept.
+    """
+
+    prices: np.ndarray
+    response: Response
+    bound: float
+    missed: np.ndarray
+
+    @property
+    def kept(self) -> bool:
+        """Whether all limits are kept, up to `EXACT`."""
+        return bool(self.missed.max(initial=0) <= EXACT)
+
+    @property
+    def from_best(self) -> float:
+        """At most this share of the best possible relevance is missing; 0 where limits that are missed allow more."""
+        return max(1 - self.response.relevance / self.bound, 0.0) if self.bound > 0 else 0.0
+
+
+def keep_limits(
+    market: Market, limits: Limits, *, start: np.ndarray | None = None, rng: np.random.Generator
+) -> Solution:
+    """The lists of most relevance within the limits.
+
+    Args:
+        start: (G, Q) prices to begin with, such as those of a setting nearby; None: found with a sample of users first.
+        rng: draws the sample.
+    """
+    if start is None:
+        start = _minimise(sample(market, SAMPLED, rng), limits, np.zeros(limits.low.shape))
+    response, prices = _polish(market, sample(market, BENT, rng), limits, start)
+    return Solution(
+        prices=prices,
+        response=response,
+        bound=response.value - _cost(market, limits, np.maximum(prices, 0), np.maximum(-prices, 0)),
+        missed=_missed(limits, response.exposure),
+    )
+
+
+def _missed(limits: Limits, exposure: np.ndarray) -> np.ndarray:
+    return np.maximum(np.maximum(limits.low - exposure, exposure - limits.high), 0.0)
+
+
+def _polish(market: Market, few: Market, limits: Limits, prices: np.ndarray) -> tuple[Response, np.ndarray]:
+    """Newton steps from prices that are nearly right, with the curvature that a sample of users shows."""
+    best, curvature = None, None
+    for _ in range(STEPS):
+        response = respond(market, prices, lists=True)
+        aim, lowest, highest = _sides(limits, response.exposure, prices)
+        off = response.exposure - aim
+        wrong = float(np.abs(off).max(initial=0))
+        if best is None or wrong < best[0]:
+            best = wrong, response, prices
+        if wrong < ENOUGH:
+            break
+        curvature = _curvature(few, prices) if curvature is None else curvature
+        steps = [
+            _step(*parts) for parts in zip(curvature, off, lowest - prices, highest - prices, strict=True)
+        ]
+        prices = prices + np.stack(steps)
+    return best[1], best[2]
+
+
+def _sides(
+    limits: Limits, exposure: np.ndarray, prices: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each exposure the limit that its price is about, and between what the price may lie."""
+    up = (prices > 0) | ((prices == 0) & (exposure < limits.low))
+    down = (prices < 0) | ((prices == 0) & (exposure > limits.high))
+    aim = np.select([up, down], [limits.low, limits.high], exposure)
+    return aim, np.where(down, -HIGHEST, 0.0), np.where(up, HIGHEST, 0.0)
+
+
+def _curvature(few: Market, prices: np.ndarray) -> np.ndarray:
+    """How exposures follow prices, (G, Q, Q), symmetric; user groups do not touch each other."""
+    n_groups, n_amounts = prices.shape
+    found = np.empty((n_groups, n_amounts, n_amounts))
+    for number in range(n_amounts):
+        moved = np.zeros(n_amounts)
+        moved[number] = NUDGE
+        ends = [respond(few, prices + sign * moved).exposure for sign in (1, -1)]
+        found[:, :, number] = (ends[0] - ends[1]) / (2 * NUDGE)
+    return (found + found.transpose(0, 2, 1)) / 2
+
+
+def _step(curvature: np.ndarray, error: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The step of one user group to the lowest point of the dual's parabola within bounds, at most LONGEST long."""
+    values, vectors = np.linalg.eigh(curvature)
+    values = np.maximum(values, FLATTEST)
+    root = np.sqrt(values)[:, None] * vectors.T
+    low, high = low.clip(-LONGEST, LONGEST), high.clip(-LONGEST, LONGEST)
+    free = high > low
+    step = np.zeros(len(error))
+    if free.any():
+        wanted = -(vectors.T @ error) / np.sqrt(values)
+        step[free] = lsq_linear(root[:, free], wanted, bounds=(low[free], high[free])).x
+    return step
+
+
+def _minimise(market: Market, limits: Limits, start: np.ndarray) -> np.ndarray:
+    """Prices (G, Q) at which the dual is lowest: a floor can only push up, a ceiling only down."""
+    floors, ceilings = np.isfinite(limits.low), np.isfinite(limits.high)
+    if not (floors | ceilings).any():
+        return np.zeros(start.shape)
+    low, high = np.where(floors, limits.low, 0.0), np.where(ceilings, limits.high, 0.0)
+    share = market.shares[:, None]
+
+    def dual(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        up, down = flat.reshape(2, *start.shape)
+        response = respond(market, up - down)
+        slopes = np.stack([share * (response.exposure - low), share * (high - response.exposure)])
+        return response.value - _cost(market, limits, up, down), slopes.ravel()
+
+    highest = HIGHEST * np.stack([floors, ceilings])
+    first = np.stack([np.maximum(start, 0), np.maximum(-start, 0)]).clip(0, highest)
+    found = minimize(
+        dual,
+        first.ravel(),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.0, top) for top in highest.ravel()],
+        options={"maxfun": SEARCH, "ftol": 1e-12, "gtol": 1e-7},
+    )
+    up, down = found.x.reshape(2, *start.shape)
+    return up - down
+
+
+def _cost(market: Market, limits: Limits, up: np.ndarray, down: np.ndarray) -> float:
+    """What the limits take off the value at prices up (on floors) and down (on ceilings), (G, Q) each."""
+    floors, ceilings = up[up > 0] * limits.low[up > 0], down[down > 0] * limits.high[down > 0]
+    share = np.broadcast_to(market.shares[:, None], up.shape)
+    return float(share[up > 0] @ floors - share[down > 0] @ ceilings)

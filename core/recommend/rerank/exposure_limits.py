@@ -1,0 +1,46 @@
+"""Floors and ceilings on the exposure of item groups: how far each must come to its target, and may go beyond it."""
+
+import numpy as np
+from pydantic import Field
+
+from core.recommend.rerank.dual import Limits
+from core.schema.settings import Settings, TargetKind
+
+
+class ExposureLimitSettings(Settings):
+    """Every item group is seen at least so much, at the least cost in relevance.
+
+    Moves the exposure of item groups over all users. Does not move which items of a group are shown, nor promises
+    anything to a single list.
+    """
+
+    items_by: str | None = Field(
+        None,
+        description="Groups of items: brand, provider_id, category, ...; unset: the first that there is",
+    )
+    target: TargetKind = Field(
+        "catalogue", description="Share that a group of items should get: its share of what"
+    )
+    purchase_weight: float = Field(
+        0.5, ge=0, le=1, description="Weight of purchases in the target blend; the rest is the catalogue"
+    )
+    floor: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Each group of items gets at least this share of its target; 0: lists stay as they are",
+    )
+    ceiling: float | None = Field(
+        None, ge=1, le=100, description="No group gets more than this multiple of its target; unset: no limit"
+    )
+
+
+def exposure_limits(target: np.ndarray, reach: Limits, *, floor: float, ceiling: float | None) -> Limits:
+    """Limits (1, H) for item groups, none beyond what the candidates can reach.
+
+    Args:
+        target: (H,) shares. reach: of each group alone (`attainable`).
+    """
+    low = np.minimum(floor * target, reach.high[0]) if floor > 0 else np.full(len(target), -np.inf)
+    high = np.full(len(target), np.inf) if ceiling is None else np.maximum(ceiling * target, reach.low[0])
+    return Limits(low[None], high[None])
