@@ -17,6 +17,7 @@ import yaml
 
 from core.errors import EvenhandError, InputError, SettingsError
 from core.schema.documents import new_id
+from core.schema.policies import PolicySettings
 from core.schema.settings import (
     AuditSettings,
     DatasetSettings,
@@ -132,6 +133,12 @@ def _add_reading(command: Command) -> None:
     sub.add_argument("--out", type=Path, required=True, metavar="F.parquet")
     sub.add_argument("--k", type=int, default=20)
     sub.add_argument("--users", type=Path, help="file with a column user_id: only these users")
+    sub.add_argument(
+        "--policy",
+        type=Path,
+        metavar="F.yaml",
+        help="steps of re-ranking and their settings (docs/policies.md)",
+    )
     sub = command("audit", _audit, "compare groups of users")
     sub.add_argument("run", nargs="?")
     sub.add_argument(
@@ -292,8 +299,10 @@ def _evaluate(workspace: Workspace, options: argparse.Namespace) -> Answer:
 def _recommend(workspace: Workspace, options: argparse.Namespace) -> Answer:
     from core.workflow.recommending import recommend
 
-    rows = recommend(workspace, options.run, options.out, k=options.k, users=options.users)
-    return {"run": options.run, "out": str(options.out), "rows": rows}, f"{rows:,} rows in {options.out}"
+    policy = options.policy and settings_from(PolicySettings, {"k": options.k} | _read_config(options.policy))
+    found = recommend(workspace, options.run, options.out, k=options.k, users=options.users, policy=policy)
+    answer = {"run": options.run, "out": str(options.out), "rows": found.rows, "notes": list(found.notes)}
+    return answer, "\n".join([f"{found.rows:,} rows in {options.out}", *found.notes])
 
 
 def _audit(workspace: Workspace, options: argparse.Namespace) -> Answer:

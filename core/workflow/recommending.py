@@ -1,6 +1,7 @@
 """Everyone's list as a file that a shop can serve from."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -8,19 +9,37 @@ import pandas as pd
 from core.data.dataset import load, table
 from core.data.files import read_file
 from core.errors import NotFound, SettingsError, StoreError
+from core.schema.policies import PolicySettings
 from core.schema.settings import LONGEST_LIST
 from core.schema.tables import ITEM, ITEM_ID, RANK, SCORE, USER, USER_ID
 from core.store.workspace import Workspace
+from core.workflow.policies.rerank import PolicyLists, rerank
 from core.workflow.runs import load_run, run_table
 
 
-def recommend(workspace: Workspace, run_id: str, out: Path, *, k: int = 20, users: Path | None = None) -> int:
-    """Write the top k of every user (or of the users named in a file) to `out`; the number of rows.
+@dataclass(frozen=True)
+class Written:
+    """Attributes: rows: of the file. notes: what the steps of the policy say."""
+
+    rows: int
+    notes: tuple[str, ...] = ()
+
+
+def recommend(
+    workspace: Workspace,
+    run_id: str,
+    out: Path,
+    *,
+    k: int = 20,
+    users: Path | None = None,
+    policy: PolicySettings | None = None,
+) -> Written:
+    """Write the top k of every user (or of the users named in a file) to `out`, as the model or a policy orders them.
 
     Columns: user_id, item_id (text), rank (int, from 1), score (float, comparable within one user only).
 
     Raises:
-        SettingsError: k is out of range or `out` is no Parquet path.
+        SettingsError: k is out of range, `out` is no Parquet path, or the policy has a step that there is not.
         StoreError: `out` cannot be written; a file that was there stays.
         NotFound: no such run, or a user of the file is not in its dataset.
     """
@@ -30,8 +49,11 @@ def recommend(workspace: Workspace, run_id: str, out: Path, *, k: int = 20, user
         raise SettingsError(f"--out {out.name[:80]}: must end in .parquet and lie in a folder that exists.")
     run = load_run(workspace, run_id)
     dataset = load(workspace, run.dataset)
-    lists = run_table(workspace, run, "candidates_test")
-    lists = lists[lists[RANK] <= k]
+    if policy is None:
+        made = PolicyLists(run_table(workspace, run, "candidates_test"), ())
+    else:
+        made = rerank(workspace, run_id, policy.model_copy(update={"k": k}))
+    lists = made.lists[made.lists[RANK] <= k]
     user_ids = table(workspace, dataset, "users", [USER_ID])[USER_ID]
     item_ids = table(workspace, dataset, "items", [ITEM_ID])[ITEM_ID]
     if users is not None:
@@ -45,7 +67,7 @@ def recommend(workspace: Workspace, run_id: str, out: Path, *, k: int = 20, user
         }
     )
     _write(written, out)
-    return len(written)
+    return Written(len(written), made.notes)
 
 
 def _write(table: pd.DataFrame, out: Path) -> None:

@@ -137,6 +137,23 @@ def test_recommend_writes_ranked_lists_with_the_shops_own_ids(folder, trained_ru
     assert not lists.duplicated(["user_id", "item_id"]).any()
 
 
+def test_recommend_follows_a_policy_and_says_what_it_reached(folder, trained_run, tmp_path, capsys):
+    out, policy = tmp_path / "lists.parquet", tmp_path / "policy.yaml"
+    policy.write_text("steps:\n- step: exposure_limits\n  settings: {items_by: price_band, floor: 0.9}\n")
+    asked = ("recommend", trained_run[1], "--out", str(out), "--k", "7")
+    run_json(folder, capsys, *asked)
+    plain = pd.read_parquet(out)
+    said = run_json(folder, capsys, *asked, "--policy", str(policy))
+    lists = pd.read_parquet(out)
+    assert "more relevant" in said["notes"][0]
+    assert said["rows"] == len(lists) == len(plain)
+    assert (lists["rank"] == plain["rank"]).all()
+    assert (lists["item_id"] != plain["item_id"]).any()
+    policy.write_text("steps: [{step: wishful}]\n")
+    assert main(["--workspace", str(folder), *asked, "--policy", str(policy)]) == 2
+    assert "no re-ranker" in capsys.readouterr().err
+
+
 def test_own_lists_audited_from_a_file_equal_the_audit_of_the_run(folder, trained_run, tmp_path, capsys):
     dataset, run = trained_run
     out = tmp_path / "lists.parquet"

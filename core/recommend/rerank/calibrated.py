@@ -1,7 +1,5 @@
 """Calibrated lists: the groups of items in each list in the proportions that its user wants."""
 
-from typing import Literal
-
 import numpy as np
 from pydantic import Field
 
@@ -12,8 +10,6 @@ from core.schema.settings import Settings
 
 SMOOTHING = 0.01  # alpha of the paper, as in the audit's distance from taste
 AT_ONCE = 1024  # users
-
-Attribute = Literal["category", "price_band", "provider_size"]
 
 
 class CalibratedSettings(Settings):
@@ -30,7 +26,10 @@ class CalibratedSettings(Settings):
         description="Weight of mirroring what a user bought before, against relevance; 0 keeps the order. Keeps what is "
         "skewed in the purchases: does not give small providers their share",
     )
-    attribute: Attribute = Field("category", description="Groups of items whose proportions are mirrored")
+    items_by: str = Field(
+        "category",
+        description="Groups of items whose proportions are mirrored: category, price_band, provider_size, ...",
+    )
 
 
 def calibrated(

@@ -10,14 +10,14 @@ from pydantic import Field
 from core.errors import InputError
 from core.recommend.rerank.batch import Candidates
 from core.recommend.rerank.item_by_item import item_by_item
-from core.schema.settings import Settings
+from core.recommend.rerank.item_target import ItemTargetSettings
 
 AT_ONCE = 4096  # users: what is sorted of them stays in the cache
 ROUNDING = 1e-9  # of a count: 100 x 0.29 is 29
 NEVER = 1 << 30  # round in which a group without a target is due
 
 
-class ConstrainedSortSettings(Settings):
+class ConstrainedSortSettings(ItemTargetSettings):
     """Each list shows the item groups in about the target shares, from its top to its end.
 
     Moves how many items of each group a list holds in every prefix. Cannot show more of a group than a user's candidates

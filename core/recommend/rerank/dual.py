@@ -17,8 +17,9 @@ from scipy.optimize import lsq_linear, minimize
 
 from core.recommend.rerank.market import Market, Response, respond, sample
 
-HIGHEST = 20.0  # price, in relevance: far above what moves any item whose relevance is between 0 and 1
+HIGHEST = 100.0  # price, in relevance: far above what moves any item whose relevance is between 0 and 1
 SAMPLED, BENT = 4096, 1024  # users on whom first prices are found, and who show how exposures follow prices
+HALVINGS = 28  # of the range of a price
 SEARCH = 200  # evaluations of the dual with the sample, at most
 STEPS = 5  # passes over all users, at most
 ENOUGH = 1e-4  # of all attention: closer than this no further pass is made
@@ -70,7 +71,8 @@ def keep_limits(
         rng: draws the sample.
     """
     if start is None:
-        start = _minimise(sample(market, SAMPLED, rng), limits, np.zeros(limits.low.shape))
+        few = sample(market, SAMPLED, rng)
+        start = _halve(few, limits) if limits.low.shape[1] == 1 else _minimise(few, limits)
     response, prices = _polish(market, sample(market, BENT, rng), limits, start)
     return Solution(
         prices=prices,
@@ -140,31 +142,44 @@ def _step(curvature: np.ndarray, error: np.ndarray, low: np.ndarray, high: np.nd
     return step
 
 
-def _minimise(market: Market, limits: Limits, start: np.ndarray) -> np.ndarray:
+def _halve(market: Market, limits: Limits) -> np.ndarray:
+    """Prices (G, 1) on a single amount: its exposure rises with its price, also where few users make it jump."""
+    seen = respond(market, np.zeros(limits.low.shape)).exposure
+    up, down = seen < limits.low, seen > limits.high
+    side = up.astype(float) - down
+    short, enough = np.zeros(side.shape), np.full(side.shape, HIGHEST)
+    for _ in range(HALVINGS if side.any() else 0):
+        middle = (short + enough) / 2
+        seen = respond(market, side * middle).exposure
+        done = np.where(up, seen >= limits.low, seen <= limits.high)
+        short, enough = np.where(done, short, middle), np.where(done, middle, enough)
+    return side * enough
+
+
+def _minimise(market: Market, limits: Limits) -> np.ndarray:
     """Prices (G, Q) at which the dual is lowest: a floor can only push up, a ceiling only down."""
     floors, ceilings = np.isfinite(limits.low), np.isfinite(limits.high)
     if not (floors | ceilings).any():
-        return np.zeros(start.shape)
+        return np.zeros(limits.low.shape)
     low, high = np.where(floors, limits.low, 0.0), np.where(ceilings, limits.high, 0.0)
     share = market.shares[:, None]
 
     def dual(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        up, down = flat.reshape(2, *start.shape)
+        up, down = flat.reshape(2, *limits.low.shape)
         response = respond(market, up - down)
         slopes = np.stack([share * (response.exposure - low), share * (high - response.exposure)])
         return response.value - _cost(market, limits, up, down), slopes.ravel()
 
     highest = HIGHEST * np.stack([floors, ceilings])
-    first = np.stack([np.maximum(start, 0), np.maximum(-start, 0)]).clip(0, highest)
     found = minimize(
         dual,
-        first.ravel(),
+        np.zeros(highest.size),
         jac=True,
         method="L-BFGS-B",
         bounds=[(0.0, top) for top in highest.ravel()],
         options={"maxfun": SEARCH, "ftol": 1e-12, "gtol": 1e-7},
     )
-    up, down = found.x.reshape(2, *start.shape)
+    up, down = found.x.reshape(2, *limits.low.shape)
     return up - down
 
 

@@ -4,26 +4,16 @@ import numpy as np
 from pydantic import Field
 
 from core.recommend.rerank.dual import Limits
-from core.schema.settings import Settings, TargetKind
+from core.recommend.rerank.item_target import ItemTargetSettings
 
 
-class ExposureLimitSettings(Settings):
+class ExposureLimitSettings(ItemTargetSettings):
     """Every item group is seen at least so much, at the least cost in relevance.
 
     Moves the exposure of item groups over all users. Does not move which items of a group are shown, nor promises
     anything to a single list.
     """
 
-    items_by: str | None = Field(
-        None,
-        description="Groups of items: brand, provider_id, category, ...; unset: the first that there is",
-    )
-    target: TargetKind = Field(
-        "catalogue", description="Share that a group of items should get: its share of what"
-    )
-    purchase_weight: float = Field(
-        0.5, ge=0, le=1, description="Weight of purchases in the target blend; the rest is the catalogue"
-    )
     floor: float = Field(
         0.0,
         ge=0,

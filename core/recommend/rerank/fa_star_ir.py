@@ -23,6 +23,8 @@ class FaStarIrSettings(Settings):
     hold, does not look at how attention is split among the protected, and asks the same of every user's list.
     """
 
+    items_by: str = Field("brand", description="Attribute of items that names the protected ones")
+    protected: str = Field("Private", description="The group of it whose items are protected")
     share: float = Field(
         0.3,
         ge=0,

@@ -4,11 +4,11 @@ import numpy as np
 from pydantic import Field
 from scipy.optimize import LinearConstraint, minimize
 
+from core.recommend.rerank.item_target import ItemTargetSettings
 from core.recommend.rerank.market import Market, Response, respond
-from core.schema.settings import Settings
 
 
-class MaxMinSettings(Settings):
+class MaxMinSettings(ItemTargetSettings):
     """The item group furthest below its target gains, as long as that is worth what it costs in relevance.
 
     Moves the exposure of item groups over all users. Promises no floor, and does not move which items of a group are

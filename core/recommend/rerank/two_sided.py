@@ -7,7 +7,7 @@ from pydantic import Field
 
 from core.errors import InputError
 from core.recommend.rerank.batch import Candidates
-from core.recommend.rerank.calibrated import SMOOTHING, Attribute, calibrated
+from core.recommend.rerank.calibrated import SMOOTHING, calibrated
 from core.schema.settings import Settings
 
 CLOSE = 1e-10  # of all attention: shares that are met up to this are met
@@ -40,7 +40,10 @@ class TwoSidedSettings(Settings):
     target: Literal["catalogue", "purchases", "equal"] = Field(
         "catalogue", description="Shares that groups of items should get over all users: their shares of what"
     )
-    attribute: Attribute = Field("provider_size", description="Groups of items whose shares are moved")
+    items_by: str = Field(
+        "provider_size",
+        description="Groups of items whose shares are moved: provider_size, brand, category, ...",
+    )
 
 
 def two_sided(

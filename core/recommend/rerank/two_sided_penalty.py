@@ -17,8 +17,12 @@ class TwoSidedPenaltySettings(Settings):
     counts more. Alone, the weight of users moves nothing: without a price on items every list is the best already.
     """
 
+    items_by: str = Field("popularity_band", description="Attribute of items with the group to lift")
+    item_group: str = Field("tail", description="The group of items that is held against all others")
+    by: str = Field(description="Attribute of users")
+    user_group: str = Field(description="The group of users that is held against all others")
     items: float = Field(
-        0.1, ge=0, le=5, description="Cost, in relevance, of the difference in exposure of the item groups"
+        0.01, ge=0, le=5, description="Cost, in relevance, of the difference in exposure of the item groups"
     )
     users: float = Field(
         0.0, ge=0, le=0.9, description="Cost of the difference in relevance of the two user groups' lists"

@@ -257,10 +257,8 @@ def steering(shop: Shop, lists: pd.DataFrame, settings: AuditSettings, *, split:
     if LIST_PRICE not in shop.items:
         raise InputError("The items of these data have no price, so no list can be dear or cheap.")
     shown = lists_within(lists, shop, settings.scope)
-    before = SPLITS.index(split)
-    past, deal, depth = _past(shop, settings, before), None, None
-    if past is not None and (latest := _latest(past, shop, before - 1)) is not None:
-        deal, depth = deals(latest, len(shop.items))
+    past = _past(shop, settings.scope, SPLITS.index(split))
+    deal, depth = deals_before(shop, settings.scope, split) or (None, None)
     found = steering_metrics(shown, shop.items, past, k=settings.k, deal=deal, depth=depth)
     parts = partitions(shop.users, found.index.to_numpy(), settings)
     settings = with_permutations(settings, parts, metrics=len(found.columns))
@@ -283,12 +281,20 @@ def steering(shop: Shop, lists: pd.DataFrame, settings: AuditSettings, *, split:
     return section([row for row in rows if row.statistic != "ratio"], settings, users=len(found))
 
 
-def _past(shop: Shop, settings: AuditSettings, split: int) -> Purchases | None:
+def deals_before(shop: Shop, scope: Scope, split: Split) -> tuple[np.ndarray, np.ndarray] | None:
+    """What is on offer when the lists of a split are made (`deals`); None where no purchase tells."""
+    before = SPLITS.index(split)
+    past = _past(shop, scope, before)
+    latest = None if past is None else _latest(past, shop, before - 1)
+    return None if latest is None else deals(latest, len(shop.items))
+
+
+def _past(shop: Shop, scope: Scope, split: int) -> Purchases | None:
     """Priced purchases of the scope before a split; None where there are none."""
     if not shop.has_prices:
         return None
     lines = shop.priced.lines
-    before = in_scope(lines, shop, settings.scope) & (lines[SPLIT].to_numpy() < split)
+    before = in_scope(lines, shop, scope) & (lines[SPLIT].to_numpy() < split)
     return only(shop.priced, before) if before.any() else None
 
 

@@ -1,0 +1,69 @@
+"""Steps that put prices on kinds of items: everyone's new order, and a sentence on what the engine reached."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.recommend.rerank.batch import Candidates, by_relevance
+from core.recommend.rerank.dual import Limits, Solution, keep_limits
+from core.recommend.rerank.market import Kinds, Market, open_market
+from core.workflow.policies.ground import Ground, UserGroups
+
+
+@dataclass(frozen=True)
+class Reranked:
+    """Candidates in a new order, and what there is to say of it."""
+
+    candidates: Candidates
+    notes: tuple[str, ...] = ()
+
+
+def market_of(
+    candidates: Candidates, kinds: Kinds, ground: Ground, users: UserGroups | None = None
+) -> Market:
+    """The market of everyone who has candidates; others would count as users who see nothing."""
+    rows = candidates.filled[:, 0]
+    some = Candidates(candidates.items[rows], candidates.relevance[rows])
+    groups = {} if users is None else {"user_groups": users.codes[rows], "n_groups": len(users.names)}
+    return open_market(some, kinds, ground.weights, **groups)
+
+
+def within(market: Market, limits: Limits) -> Solution:
+    """Lists within limits; the sample on which prices are found first is always the same."""
+    return keep_limits(market, limits, rng=np.random.default_rng(0))
+
+
+def priced(
+    candidates: Candidates, kinds: Kinds, prices: np.ndarray, users: UserGroups | None = None
+) -> Candidates:
+    """Everyone's candidates by relevance plus price.
+
+    Args:
+        prices: (G, Q); users in no group have none.
+    """
+    if not prices.any():
+        return candidates
+    group = np.zeros(candidates.n_users, int) if users is None else users.codes
+    bonus = np.vstack([prices @ kinds.features, np.zeros(kinds.features.shape[1])])
+    kind = np.append(kinds.codes, 0)[candidates.items]  # NOTHING is at the end; its relevance stays EMPTY
+    return by_relevance(candidates, candidates.relevance + bonus[group[:, None], kind].astype(np.float32))
+
+
+def certificate(solution: Solution) -> str:
+    """How far the lists are from the best possible within their limits."""
+    share = max(100 * solution.from_best, 0.1)
+    return f"No lists within these limits can be more than {share:.1f} % more relevant."
+
+
+def out_of_reach(wanted: np.ndarray, limits: Limits, names: tuple[str, ...]) -> tuple[str, ...]:
+    """What the candidates cannot reach, in words.
+
+    Args:
+        wanted: (H,) floors as asked for. limits: as they were set, within reach.
+    """
+    return tuple(
+        f"'{name}' can get at most {100 * low:.1f} % of the attention within these candidates; "
+        f"{100 * asked:.1f} % were asked for."
+        for name, asked, low in zip(names, wanted, limits.low[0], strict=True)
+        if asked > low + 1e-9
+    )

@@ -1,0 +1,118 @@
+"""Everyone's lists under a policy: candidates of a run, step after step, and the first k of each."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from core.data.dataset import load, table
+from core.data.inputs import Positives, positives
+from core.errors import NotFound
+from core.metrics import NOTHING, hits
+from core.recommend.rerank.batch import Candidates, as_batch, as_matrices
+from core.recommend.rerank.relevance import Calibration, calibrate
+from core.schema.documents import Dataset, Run
+from core.schema.policies import PolicySettings
+from core.schema.settings import LONGEST_LIST, Split, Statistics, settings_from
+from core.schema.tables import EVENT, ITEM, RANK, SCORE, SPLIT, TIMESTAMP, USER
+from core.store.workspace import Workspace
+from core.train.weights import load as load_model
+from core.workflow.audits.shop import Shop, read_shop
+from core.workflow.policies.engine import Reranked
+from core.workflow.policies.ground import Ground
+from core.workflow.policies.steps import reranker
+from core.workflow.runs import load_run, run_table
+
+WEIGHTS = "weights"
+
+
+@dataclass(frozen=True)
+class PolicyLists:
+    """Attributes: lists: `user`, `item`, `rank`, `score` (relevance with all that was added). notes: of the steps."""
+
+    lists: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+def rerank(
+    workspace: Workspace, run_id: str, policy: PolicySettings, *, split: Split = "test"
+) -> PolicyLists:
+    """The lists of everybody for a split, as the policy makes them of the run's candidates.
+
+    Raises:
+        NotFound: no such run, attribute or group. SettingsError: a step or a setting that there is not.
+        InputError: these data, or lists without scores, do not allow a step.
+    """
+    run = load_run(workspace, run_id)
+    dataset = load(workspace, run.dataset)
+    shop = read_shop(workspace, dataset)
+    found = apply(
+        batch_of_run(workspace, run, dataset, split=split, width=policy.width),
+        ground_of_run(workspace, run, shop, split=split, k=policy.k),
+        policy,
+    )
+    return PolicyLists(as_lists(found.candidates, policy.k), found.notes)
+
+
+def apply(candidates: Candidates, ground: Ground, policy: PolicySettings) -> Reranked:
+    """All steps, in the order of their stages; steps of one stage in the order given. All are checked before the first."""
+    asked = [(reranker(step.step), step) for step in policy.steps]
+    asked = [(kind, settings_from(kind.settings, step.settings)) for kind, step in asked]
+    notes: list[str] = []
+    for kind, settings in sorted(asked, key=lambda pair: pair[0].stage):
+        found = kind.run(candidates, ground, settings)
+        candidates, notes = found.candidates, [*notes, *found.notes]
+    return Reranked(candidates, tuple(notes))
+
+
+def batch_of_run(
+    workspace: Workspace, run: Run, dataset: Dataset, *, split: Split, width: int = LONGEST_LIST
+) -> Candidates:
+    """The candidates of a run, with relevance as the chance that they are taken, as the validation window tells it.
+
+    Lists of another system, of which no validation lists are known, are scaled within each user.
+    """
+    n_users = dataset.counts["users"]
+    told = run_table(workspace, run, f"candidates_{split}")
+    relevance = None if run.brought else calibration_of_run(workspace, run, dataset)
+    return as_batch(told, n_users=n_users, width=width, relevance=relevance)
+
+
+def calibration_of_run(workspace: Workspace, run: Run, dataset: Dataset) -> Calibration:
+    """Chances of a hit by score; never from the test window."""
+    told = run_table(workspace, run, "candidates_validation")
+    items, scores = as_matrices(told, n_users=dataset.counts["users"], width=LONGEST_LIST)
+    wanted = _validation_positives(workspace, dataset)
+    return calibrate(scores, hits(items, wanted.offsets, wanted.items), rng=np.random.default_rng(0))
+
+
+def _validation_positives(workspace: Workspace, dataset: Dataset) -> Positives:
+    events = table(workspace, dataset, "events", [USER, ITEM, EVENT, SPLIT, TIMESTAMP])
+    return positives(events, dataset.counts["catalogue"], dataset.counts["users"], "validation")
+
+
+def ground_of_run(workspace: Workspace, run: Run, shop: Shop, *, split: Split, k: int) -> Ground:
+    """What re-ranking of a run's lists may know."""
+
+    def vectors() -> np.ndarray:
+        if WEIGHTS not in run.artefacts:
+            raise NotFound(f"Run {run.id} keeps no model that could tell how alike items are.")
+        model, _ = load_model(workspace.artefacts, run.artefacts[WEIGHTS])
+        found = model.product().vectors.detach().float().numpy()
+        return found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-12)
+
+    return Ground(shop, split, k, Statistics().minimum_group, vectors)
+
+
+def as_lists(candidates: Candidates, k: int) -> pd.DataFrame:
+    """The first k of everyone as rows, as runs keep lists."""
+    items = candidates.lists(k)
+    user, place = np.nonzero(items != NOTHING)
+    return pd.DataFrame(
+        {
+            USER: user.astype(np.int32),
+            ITEM: items[user, place],
+            RANK: (place + 1).astype(np.int16),
+            SCORE: candidates.relevance[user, place],
+        }
+    )

@@ -1,0 +1,202 @@
+"""The re-rankers that a policy may be made of: one line each, with what each asks of the shop."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.errors import NotFound, SettingsError
+from core.fairness.exposure.item_groups import ItemGroups
+from core.recommend.rerank.batch import Candidates
+from core.recommend.rerank.calibrated import CalibratedSettings, calibrated
+from core.recommend.rerank.constrained_sort import ConstrainedSortSettings, constrained_sort
+from core.recommend.rerank.deal_access import DealAccessSettings, access_limits, deal_kinds
+from core.recommend.rerank.exposure_limits import ExposureLimitSettings, exposure_limits
+from core.recommend.rerank.fa_star_ir import FaStarIrSettings, fa_star_ir, passes
+from core.recommend.rerank.marginal_relevance import MarginalRelevanceSettings, marginal_relevance
+from core.recommend.rerank.market import Kinds, respond
+from core.recommend.rerank.max_min import MaxMinSettings, max_min
+from core.recommend.rerank.price_guard import PriceGuardSettings, guard_limits, price_kinds
+from core.recommend.rerank.reach import attainable
+from core.recommend.rerank.two_sided import TwoSidedSettings, two_sided
+from core.recommend.rerank.two_sided_penalty import TwoSidedPenaltySettings, two_sided_penalty
+from core.recommend.rerank.xquad import XquadSettings, xquad
+from core.schema.settings import Settings
+from core.schema.tables import CATEGORY, ITEM, USER
+from core.workflow.policies.engine import Reranked, certificate, market_of, out_of_reach, priced, within
+from core.workflow.policies.ground import Ground, UserGroups
+
+CORRECT, CALIBRATE, EXPOSURE, DIVERSITY = range(4)  # the order in which steps follow each other
+
+
+@dataclass(frozen=True)
+class Reranker:
+    """A kind of step. `run` takes everyone's candidates, the shop before the split, and settings of its own kind."""
+
+    stage: int
+    settings: type[Settings]
+    run: Callable[[Candidates, Ground, Settings], Reranked]
+
+
+def _exposure(candidates: Candidates, ground: Ground, settings: ExposureLimitSettings) -> Reranked:
+    groups = ground.item_groups(settings.items_by)
+    target, kinds = ground.target(groups, settings), _kinds(groups)
+    market = market_of(candidates, kinds, ground)
+    limits = exposure_limits(target, attainable(market), floor=settings.floor, ceiling=settings.ceiling)
+    found = within(market, limits)
+    unreached = out_of_reach(settings.floor * target, limits, groups.names)
+    notes = () if found.kept else (_not_together(groups, found.missed[0]),)
+    return Reranked(priced(candidates, kinds, found.prices), (certificate(found), *unreached, *notes))
+
+
+def _not_together(groups: ItemGroups, missed: np.ndarray) -> str:
+    worst = int(missed.argmax())
+    return (
+        f"Not all of these limits can be kept at once within these candidates; the furthest off is "
+        f"'{groups.names[worst]}', by {100 * missed[worst]:.1f} % of the attention."
+    )
+
+
+def _max_min(candidates: Candidates, ground: Ground, settings: MaxMinSettings) -> Reranked:
+    groups = ground.item_groups(settings.items_by)
+    kinds = _kinds(groups)
+    market = market_of(candidates, kinds, ground)
+    aim = np.minimum(ground.target(groups, settings), attainable(market).high[0])
+    prices, _, _ = max_min(market, aim, settings.strength)
+    return Reranked(priced(candidates, kinds, prices))
+
+
+def _penalty(candidates: Candidates, ground: Ground, settings: TwoSidedPenaltySettings) -> Reranked:
+    inside = _members(ground.item_groups(settings.items_by), settings.item_group)
+    users = ground.user_groups(settings.by)
+    if settings.user_group not in users.names:
+        raise NotFound(
+            f"There is no group '{settings.user_group[:60]}' of {settings.by} that may be told apart."
+        )
+    own = (users.codes == users.names.index(settings.user_group)).astype(np.int32)
+    two = UserGroups(("all others", settings.user_group), own)
+    kinds = Kinds(inside.astype(np.int64), np.eye(2))
+    sizes = np.bincount(kinds.codes, minlength=2) / len(inside)
+    market = market_of(candidates, kinds, ground, two)
+    prices, _, _ = two_sided_penalty(market, sizes, items=settings.items, users=settings.users)
+    return Reranked(priced(candidates, kinds, prices, two))
+
+
+def _price_guard(candidates: Candidates, ground: Ground, settings: PriceGuardSettings) -> Reranked:
+    percentile, users = ground.price_percentiles(), ground.user_groups(settings.by)
+    kinds = price_kinds(percentile)
+    market = market_of(candidates, kinds, ground, users)
+    if settings.around == "history":
+        middle = _paid_percentile(percentile, ground, users)
+    else:
+        shown = respond(market, np.zeros((len(users.names), 1))).exposure[:, 0]
+        middle = np.full(len(users.names), market.sizes @ shown / max(market.sizes.sum(), 1))
+    found = within(market, guard_limits(middle, attainable(market), settings.band))
+    return Reranked(priced(candidates, kinds, found.prices, users), (certificate(found),))
+
+
+def _paid_percentile(percentile: np.ndarray, ground: Ground, users: UserGroups) -> np.ndarray:
+    """(G,) mean price percentile of what each group bought before."""
+    bought = ground.before
+    group, value = users.codes[bought[USER].to_numpy()], percentile[bought[ITEM].to_numpy()]
+    counted = np.isfinite(value) & (group < len(users.names))
+    n = np.bincount(group[counted], minlength=len(users.names))
+    total = np.bincount(group[counted], value[counted], minlength=len(users.names))
+    return np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0)
+
+
+def _deal_access(candidates: Candidates, ground: Ground, settings: DealAccessSettings) -> Reranked:
+    users, kinds = ground.user_groups(settings.by), deal_kinds(ground.deals())
+    market = market_of(candidates, kinds, ground, users)
+    shown = respond(market, np.zeros((len(users.names), 1))).exposure[:, 0]
+    overall = float(market.sizes @ shown / max(market.sizes.sum(), 1))
+    found = within(market, access_limits(overall, attainable(market), settings.gap))
+    return Reranked(priced(candidates, kinds, found.prices, users), (certificate(found),))
+
+
+def _fa_star_ir(candidates: Candidates, ground: Ground, settings: FaStarIrSettings) -> Reranked:
+    protected = _members(ground.item_groups(settings.items_by), settings.protected)
+    asked = {"k": ground.k, "p": settings.share, "alpha": settings.alpha}
+    found = fa_star_ir(candidates, protected, **asked)
+    failing = int((~passes(found, protected, **asked) & candidates.filled[:, 0]).sum())
+    too_few = f"{failing:,} users have too few protected items among their candidates; they get all of them."
+    return Reranked(found, (too_few,) if failing else ())
+
+
+def _constrained_sort(candidates: Candidates, ground: Ground, settings: ConstrainedSortSettings) -> Reranked:
+    groups = ground.item_groups(settings.items_by)
+    target = ground.target(groups, settings)
+    return Reranked(
+        constrained_sort(candidates, groups.codes, k=ground.k, target=target, strength=settings.strength)
+    )
+
+
+def _calibrated(candidates: Candidates, ground: Ground, settings: CalibratedSettings) -> Reranked:
+    groups = ground.item_groups(settings.items_by)
+    wanted = ground.tastes(groups)
+    return Reranked(
+        calibrated(candidates, groups.codes, wanted, weights=ground.weights, strength=settings.strength)
+    )
+
+
+def _two_sided(candidates: Candidates, ground: Ground, settings: TwoSidedSettings) -> Reranked:
+    groups = ground.item_groups(settings.items_by)
+    aim = ExposureLimitSettings(target=settings.target)
+    return Reranked(
+        two_sided(
+            candidates,
+            groups.codes,
+            ground.tastes(groups),
+            ground.target(groups, aim),
+            weights=ground.weights,
+            strength=settings.strength,
+            towards=settings.towards,
+        )
+    )
+
+
+def _marginal_relevance(
+    candidates: Candidates, ground: Ground, settings: MarginalRelevanceSettings
+) -> Reranked:
+    return Reranked(marginal_relevance(candidates, ground.vectors(), k=ground.k, strength=settings.strength))
+
+
+def _xquad(candidates: Candidates, ground: Ground, settings: XquadSettings) -> Reranked:
+    groups = ground.item_groups(CATEGORY)
+    wanted = np.nan_to_num(ground.tastes(groups), nan=1 / len(groups.names))
+    return Reranked(xquad(candidates, groups.codes, wanted, k=ground.k, strength=settings.strength))
+
+
+def _kinds(groups: ItemGroups) -> Kinds:
+    return Kinds(groups.codes, np.eye(len(groups.names)))
+
+
+def _members(groups: ItemGroups, name: str) -> np.ndarray:
+    """bool (I,) which items are of the group of that name."""
+    if name not in groups.names:
+        raise NotFound(
+            f"There is no group '{name[:60]}' of {groups.attribute}; there are: {', '.join(groups.names)[:300]}."
+        )
+    return groups.codes == groups.names.index(name)
+
+
+RERANKERS: Mapping[str, Reranker] = {
+    "calibrated": Reranker(CALIBRATE, CalibratedSettings, _calibrated),
+    "two_sided_calibration": Reranker(CALIBRATE, TwoSidedSettings, _two_sided),
+    "exposure_limits": Reranker(EXPOSURE, ExposureLimitSettings, _exposure),
+    "max_min_exposure": Reranker(EXPOSURE, MaxMinSettings, _max_min),
+    "two_sided_penalty": Reranker(EXPOSURE, TwoSidedPenaltySettings, _penalty),
+    "price_guard": Reranker(EXPOSURE, PriceGuardSettings, _price_guard),
+    "deal_access": Reranker(EXPOSURE, DealAccessSettings, _deal_access),
+    "fa_star_ir": Reranker(EXPOSURE, FaStarIrSettings, _fa_star_ir),
+    "constrained_sort": Reranker(EXPOSURE, ConstrainedSortSettings, _constrained_sort),
+    "marginal_relevance": Reranker(DIVERSITY, MarginalRelevanceSettings, _marginal_relevance),
+    "xquad": Reranker(DIVERSITY, XquadSettings, _xquad),
+}
+
+
+def reranker(name: str) -> Reranker:
+    """The re-ranker of that name; SettingsError where there is none."""
+    if name not in RERANKERS:
+        raise SettingsError(f"'{name[:60]}' is no re-ranker; there are: {', '.join(RERANKERS)}.")
+    return RERANKERS[name]

@@ -1,0 +1,199 @@
+"""Policies on a slice of a real shop: every re-ranker, in the order of its stage, on what is known before the split."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.errors import NotFound, SettingsError
+from core.metrics import NOTHING
+from core.schema.policies import PolicySettings, Step
+from core.schema.settings import TrainSettings
+from core.store.workspace import Workspace
+from core.workflow.audits.shop import read_shop
+from core.workflow.policies.ground import PROVIDER_SIZE
+from core.workflow.policies.rerank import apply, as_lists, batch_of_run, ground_of_run, rerank
+from core.workflow.policies.steps import RERANKERS
+from core.workflow.training import train
+
+K = 10
+QUICK = TrainSettings(width=16, layers=1, epochs=1, history_length=64, models=(), ranking=False, device="cpu")
+MOVES = {  # settings of each re-ranker that change something here
+    "calibrated": {"items_by": "category", "strength": 0.5},
+    "two_sided_calibration": {"items_by": PROVIDER_SIZE, "strength": 0.5, "target": "equal"},
+    "exposure_limits": {"items_by": "brand", "floor": 1.0},
+    "max_min_exposure": {"items_by": "price_band", "strength": 0.2},
+    "two_sided_penalty": {"items_by": "popularity_band", "by": "age", "user_group": "45-54", "items": 0.05},
+    "price_guard": {"by": "age", "band": 0.0},
+    "deal_access": {"by": "age", "gap": 0.0},
+    "fa_star_ir": {"items_by": "brand", "protected": "Private", "share": 0.6},
+    "constrained_sort": {"items_by": "price_band"},
+    "marginal_relevance": {"strength": 0.5},
+    "xquad": {"strength": 0.7},
+}
+STILL = {  # settings at which each changes nothing
+    "calibrated": {"strength": 0},
+    "two_sided_calibration": {"strength": 0},
+    "exposure_limits": {"floor": 0},
+    "max_min_exposure": {"strength": 0},
+    "two_sided_penalty": {"by": "age", "user_group": "45-54", "items": 0},
+    "price_guard": {"by": "age"},
+    "deal_access": {"by": "age"},
+    "fa_star_ir": {"share": 0},
+    "constrained_sort": {"strength": 0},
+    "marginal_relevance": {"strength": 0},
+    "xquad": {"strength": 0},
+}
+
+
+def policy(*steps: tuple[str, dict], **options) -> PolicySettings:
+    return PolicySettings(
+        steps=[Step(step=name, settings=settings) for name, settings in steps], k=K, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def made(prepared, tmp_path_factory):
+    """A run on a copy of the slice: its workspace, candidates and ground of the test split."""
+    root = tmp_path_factory.mktemp("policies") / "workspace"
+    shutil.copytree(prepared.workspace.root, root)
+    workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
+    run = train(workspace, prepared.dataset.id, QUICK, run_id="run-policies", name="policies")
+    shop = read_shop(workspace, prepared.dataset)
+    batch = batch_of_run(workspace, run, prepared.dataset, split="test")
+    yield workspace, run, batch, ground_of_run(workspace, run, shop, split="test", k=K)
+    workspace.close()
+
+
+def test_every_reranker_is_tried_here():
+    assert set(MOVES) == set(STILL) == set(RERANKERS)
+
+
+@pytest.mark.parametrize("name", RERANKERS)
+def test_lists_hold_the_same_candidates_in_another_order(made, name):
+    _, _, batch, ground = made
+    found = apply(batch, ground, policy((name, MOVES[name]))).candidates
+    np.testing.assert_array_equal(np.sort(found.items, axis=1), np.sort(batch.items, axis=1))
+    assert (found.lists(K) != batch.lists(K)).any()
+    assert (np.diff(np.where(found.filled, found.relevance, -9e9), axis=1) <= 0).all()
+    assert (found.filled == batch.filled).all()
+
+
+@pytest.mark.parametrize("name", RERANKERS)
+def test_a_knob_at_rest_changes_nothing(made, name):
+    _, _, batch, ground = made
+    found = apply(batch, ground, policy((name, STILL[name]))).candidates
+    np.testing.assert_array_equal(found.items, batch.items)
+
+
+def test_steps_follow_their_stages_whatever_order_they_are_given_in(made):
+    _, _, batch, ground = made
+    steps = [
+        ("marginal_relevance", MOVES["marginal_relevance"]),
+        ("exposure_limits", MOVES["exposure_limits"]),
+    ]
+    one, other = (apply(batch, ground, policy(*order)).candidates for order in (steps, steps[::-1]))
+    np.testing.assert_array_equal(one.items, other.items)
+    alone = apply(batch, ground, policy(steps[1])).candidates
+    assert (one.lists(K) != alone.lists(K)).any()
+
+
+def test_floors_are_kept_and_what_is_out_of_reach_is_said(made):
+    _, _, batch, ground = made
+    found = apply(batch, ground, policy(("exposure_limits", {"items_by": "price_band", "floor": 0.9})))
+    groups = ground.item_groups("price_band")
+    lists = found.candidates.lists(K)[batch.filled[:, 0]]
+    seen = np.array([((groups.codes[lists] == h) @ ground.weights).mean() for h in range(len(groups.names))])
+    assert (seen >= 0.9 * groups.sizes / groups.sizes.sum() - 2e-3).all()
+    assert "more relevant" in found.notes[0]
+    narrow = batch_of_run(made[0], made[1], ground.shop.dataset, split="test", width=K)
+    few = apply(narrow, ground, policy(("exposure_limits", {"items_by": "popularity_band", "floor": 1.0})))
+    assert any("'tail' can get at most" in note for note in few.notes)
+
+
+def test_groups_see_equally_dear_goods_and_offers(made):
+    _, _, batch, ground = made
+    users = ground.user_groups("age")
+    asked = batch.filled[:, 0]
+
+    def means(candidates, values):
+        listed = values[candidates.lists(K)] @ ground.weights
+        return np.array([listed[asked & (users.codes == g)].mean() for g in range(len(users.names))])
+
+    for name, values in (
+        ("price_guard", np.nan_to_num(ground.price_percentiles(), nan=0.5)),
+        ("deal_access", ground.deals().astype(float)),
+    ):
+        found = apply(batch, ground, policy((name, MOVES[name]))).candidates
+        before, after = np.ptp(means(batch, values)), np.ptp(means(found, values))
+        assert after < 0.4 * before
+
+
+def test_the_shop_is_known_only_up_to_the_split(made):
+    """Purchases of the test window moved elsewhere change nothing that re-ranking knows."""
+    shared, run, _, ground = made
+    bought = ground.shop.bought
+    late = (bought["split"] == 2).to_numpy()
+    shuffled = bought.copy()
+    shuffled.loc[late, "item"] = np.random.default_rng(0).permutation(shuffled.loc[late, "item"])
+    other = ground_of_run(shared, run, replace(ground.shop, bought=shuffled), split="test", k=K)
+    np.testing.assert_array_equal(other.taken, ground.taken)
+    groups = ground.item_groups("category")
+    np.testing.assert_array_equal(other.tastes(groups), ground.tastes(groups))
+
+
+def test_provider_sizes_are_told_by_what_is_bought_of_them(made):
+    _, _, _, ground = made
+    groups = ground.item_groups(PROVIDER_SIZE)
+    assert groups.names == ("head", "middle", "tail")
+    taken = np.bincount(groups.codes, ground.taken)
+    assert taken[0] < 0.5 * taken.sum()  # the head sells at most the first fifth, and what reaches over it
+    providers = ground.shop.items["provider_id"].astype(str).iloc[: ground.n_items]
+    assert (pd.Series(groups.codes).groupby(providers.to_numpy()).nunique() == 1).all()
+
+
+def test_users_of_small_groups_have_no_price(made):
+    _, _, _, ground = made
+    users = ground.user_groups("age")
+    counts = ground.shop.users["age"].value_counts()
+    assert set(users.names) == set(counts.index[counts >= 10].astype(str))
+    assert (users.codes == len(users.names)).sum() == counts[counts < 10].sum()
+
+
+def test_a_run_reranked_by_name_gives_rows(made):
+    shared, run, batch, ground = made
+    found = rerank(shared, run.id, policy(("exposure_limits", MOVES["exposure_limits"])))
+    direct = apply(batch, ground, policy(("exposure_limits", MOVES["exposure_limits"])))
+    pd.testing.assert_frame_equal(found.lists, as_lists(direct.candidates, K))
+    assert found.notes == direct.notes
+    assert (found.lists.groupby("user")["rank"].max() == K).all()
+    plain = rerank(shared, run.id, policy())
+    np.testing.assert_array_equal(plain.lists["item"], batch.lists(K)[batch.lists(K) != NOTHING])
+
+
+@pytest.mark.parametrize(
+    ("steps", "error", "said"),
+    [
+        ((("wishful", {}),), SettingsError, "no re-ranker"),
+        ((("exposure_limits", {"floor": 2}),), SettingsError, "floor"),
+        ((("exposure_limits", {"wish": 2}),), SettingsError, "'wish' is no setting"),
+        ((("price_guard", {}),), SettingsError, "by"),
+        ((("exposure_limits", {"items_by": "colour"}),), NotFound, "colour"),
+        ((("fa_star_ir", {"protected": "<b>none</b>"}),), NotFound, "There is no group"),
+        ((("price_guard", {"by": "shoe", "band": 0.1}),), NotFound, "shoe"),
+        ((("two_sided_penalty", {"by": "age", "user_group": "99"}),), NotFound, "99"),
+    ],
+)
+def test_what_there_is_not_is_one_clear_line(made, steps, error, said):
+    _, _, batch, ground = made
+    with pytest.raises(error, match=said) as caught:
+        apply(batch, ground, policy(*steps))
+    assert "\n" not in str(caught.value)
+
+
+def test_all_steps_are_checked_before_the_first_one_runs(made):
+    _, _, batch, ground = made
+    with pytest.raises(SettingsError, match="no re-ranker"):
+        apply(batch, ground, policy(("exposure_limits", {"items_by": "colour"}), ("wishful", {})))
