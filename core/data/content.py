@@ -105,7 +105,7 @@ def item_content(
 def item_attributes(items: pd.DataFrame) -> dict[str, np.ndarray]:
     """Every categorical column but popularity (a model has the events for that), int32 (I,); 0 is Unknown."""
     names = items.select_dtypes("category").columns.drop(POPULARITY_BAND, errors="ignore")
-    return {str(name): _codes(items[name]) for name in names}
+    return {str(name): category_codes(items[name]) for name in names}
 
 
 def item_texts(items: pd.DataFrame) -> list[str]:
@@ -123,7 +123,7 @@ def _plain(text: str | None) -> str:
     return "" if pd.isna(text) else unicodedata.normalize("NFKC", str(text)[:LONGEST_READ]).casefold()
 
 
-def _codes(labels: pd.Series) -> np.ndarray:
+def category_codes(labels: pd.Series) -> np.ndarray:
     """Dense codes from 1 in the order of the categories; missing and Unknown are 0."""
     known = labels.where(labels != UNKNOWN).cat.remove_unused_categories()
     return (known.cat.codes + 1).to_numpy(np.int32)

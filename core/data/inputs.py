@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.content import ItemContent, item_attributes, item_content
+from core.data.fair_groups import FairGroups
 from core.data.purchases import purchases
 from core.schema.settings import SPLITS, Split
 from core.schema.tables import (
@@ -78,6 +79,8 @@ class ModelInputs:
         user_attributes: by name, int32 (n_users,) dense codes of what the model may know of users; 0 is Unknown.
         ratings: those given before the moment, None for data without.
         timed: whether times are real; otherwise they are an order, and nothing may be asked in days.
+        user_features: float32 (n_users, F), numbers about users, in place of `user_attributes`; None for codes.
+        groups: what fairness in training goes by; the model reads none of it.
     """
 
     n_users: int
@@ -88,6 +91,8 @@ class ModelInputs:
     user_attributes: dict[str, np.ndarray] = field(default_factory=dict)
     ratings: Ratings | None = None
     timed: bool = True
+    user_features: np.ndarray | None = None
+    groups: FairGroups | None = None
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,9 @@ MODELS = {
     "delivery_delay": Words("Delivery delay", "How many days after the promised day an order arrives."),
     "delivery_days": Words("Delivery time", "How many days an order takes to arrive."),
     "rating": Words("Rating", "How many points a user gives a product."),
+    "fairness": Words(
+        "Fairness in training", "What a probe can read of a user's group from what the model learnt or reads."
+    ),
     "opinions": Words("Reading of reviews", "Which aspects reviews praise and which they criticise."),
 }
 
@@ -48,6 +51,8 @@ RULES = {
     "bias_mean": "user mean + item mean",
     "bias_median": "user and item medians",
     "linear": "linear regression on the order's numbers",
+    "histories": "the same probe on what users took",
+    "unchanged": "the same probe on attributes as they were",
 }
 
 _WITHIN_DAYS = frozenset({"auc", "brier", "log_loss", "ece"})  # `auc@7`: of the question about 7 days
@@ -66,6 +71,10 @@ _METRICS = {
     "rmse": ("Root mean squared error", LOWER),
     "coverage": ("Share inside the 90 % interval", None),
     "width": ("Width of the 90 % interval", LOWER),
+    "probe_state": ("AUC of a probe on the state that scores items", None),
+    "probe_user": ("AUC of a probe on the user vector", None),
+    "probe_inputs": ("AUC of a probe on the user attributes read", None),
+    "flip_change": ("Share of the top 10 that another group's attribute changes", LOWER),
     "ndcg": ("NDCG", HIGHER),
     "recall": ("Recall", HIGHER),
     "mrr": ("MRR", HIGHER),

@@ -60,6 +60,7 @@ class Batch:
         moment_slots: (N,), grid place of the last basket before each moment; -1 where there is none.
         moment_gaps: (N,), bucket of days since that basket.
         user_attributes: (B, A), codes of the users' attributes that the model may see.
+        user_features: float32 (B, F), numbers in their place.
         seen: what the users took before; None where that is not told.
     """
 
@@ -76,6 +77,7 @@ class Batch:
     moment_slots: torch.Tensor
     moment_gaps: torch.Tensor
     user_attributes: torch.Tensor
+    user_features: torch.Tensor
     seen: Seen | None
     token_kept: torch.Tensor | None = None
 
@@ -133,6 +135,7 @@ def collate(
         "moment_slots": np.where(place >= 0, row * width + place, -1),
         "moment_gaps": _gap_bucket(since),
         "user_attributes": history.user_attributes[users],
+        "user_features": history.user_features[users],
     }
     return Batch(
         users=len(users),

@@ -13,7 +13,7 @@ RECENT_DAYS = 30.0  # time constant of what counts as recent
 class BehaviourAutoencoder(nn.Module):
     """A user's vector at every moment, from which all that the user took until then can be told again.
 
-        u = W2 gelu(W1 [m; m'; log n] + sum of embeddings of the user's attributes)
+        u = W2 gelu(W1 [m; m'; log n] + sum of embeddings of the user's attributes, or a map of numbers in their place)
 
     m: mean of the baskets' vectors so far (frequency), m': the same weighted by exp(-age / 30 days) (recency),
     n: their number. Decoded as d = u + V gelu(W u), against the items' vectors in a softmax. Corrupting the
@@ -22,13 +22,14 @@ class BehaviourAutoencoder(nn.Module):
     that the vector can serve the prediction of what follows.
     """
 
-    def __init__(self, width: int, *, attributes: dict[str, int], dropout: float):
+    def __init__(self, width: int, *, attributes: dict[str, int], dropout: float, features: int = 0):
         super().__init__()
         self.attributes = nn.ModuleList(nn.Embedding(codes, 2 * width) for codes in attributes.values())
         self.enter = nn.Linear(2 * width + 1, 2 * width)
         self.encode = nn.Linear(2 * width, width)
         self.expand = nn.Linear(width, 2 * width)
         self.contract = nn.Linear(2 * width, width)
+        self.features = nn.Linear(features, 2 * width, bias=False) if features else None
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, baskets: Tensor, batch: Batch) -> Tensor:
@@ -40,6 +41,8 @@ class BehaviourAutoencoder(nn.Module):
         hidden = self.enter(torch.cat([*means, number.to(baskets.dtype)], dim=1))  # (N, 2 D + 1) -> (N, 2 D)
         for embedding, codes in zip(self.attributes, batch.user_attributes.T, strict=True):
             hidden = hidden + embedding(codes)[batch.moment_rows]
+        if self.features is not None:
+            hidden = hidden + self.features(batch.user_features)[batch.moment_rows]
         return self.encode(self.dropout(F.gelu(hidden)))
 
     def decode(self, users: Tensor) -> Tensor:

@@ -27,6 +27,7 @@ class History:
         counts: float32 (E, 1 + H); times taken so far, and the same decayed with each half-life, this one included.
         token_offsets: int64 (U+1,); token_times: int64 (K,); token_lines: int64 (K+1,), where each token begins.
         user_attributes: int64 (U, A), codes of the attributes that the model may see.
+        user_features: float32 (U, F), numbers in their place.
     """
 
     n_users: int
@@ -43,6 +44,7 @@ class History:
     token_times: np.ndarray
     token_lines: np.ndarray
     user_attributes: np.ndarray
+    user_features: np.ndarray
     trends: Trends
 
     @property
@@ -110,6 +112,9 @@ def index_history(inputs: ModelInputs) -> History:
         token_times=token_times,
         token_lines=token_lines,
         user_attributes=_columns(inputs.user_attributes, inputs.n_users),
+        user_features=np.zeros((inputs.n_users, 0), np.float32)
+        if inputs.user_features is None
+        else inputs.user_features,
         trends=trends(users, items, times, n_items=inputs.n_items, at=inputs.at),
     )
 

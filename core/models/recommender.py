@@ -25,7 +25,8 @@ NEVER = -1e4  # as a logit
 class Shape:
     """All that is needed to build the module again, plain numbers and names.
 
-    `user_attributes`: codes of each user attribute; `events`: kinds of event; `prices`: numbers about a price.
+    `user_attributes`: codes of each user attribute; `user_features`: numbers in their place; `events`: kinds of event;
+    `prices`: numbers about a price.
     """
 
     product: ProductShape
@@ -38,6 +39,7 @@ class Shape:
     length: int
     repeat_term: bool
     ranking: bool
+    user_features: int = 0
 
     @property
     def width(self) -> int:
@@ -61,6 +63,7 @@ def shape_of(inputs: ModelInputs, settings: TrainSettings, *, repeat_term: bool)
         length=settings.history_length,
         repeat_term=repeat_term,
         ranking=False,  # until a second stage is trained
+        user_features=0 if inputs.user_features is None else inputs.user_features.shape[1],
     )
 
 
@@ -104,7 +107,12 @@ class AttentionRecommender(nn.Module):
         self.shape = shape
         width = shape.width
         self.product = ProductEncoder(shape.product)
-        self.behaviour = BehaviourAutoencoder(width, attributes=shape.user_attributes, dropout=shape.dropout)
+        self.behaviour = BehaviourAutoencoder(
+            width,
+            attributes=shape.user_attributes,
+            dropout=shape.dropout,
+            features=shape.user_features,
+        )
         self.event = nn.Embedding(shape.events, width)
         self.gap = nn.Embedding(GAP_BUCKETS, width)  # time since the basket before
         self.size = nn.Embedding(SIZE_BUCKETS, width)
@@ -121,7 +129,8 @@ class AttentionRecommender(nn.Module):
         self.rating = RatingHead(width)
         self.intent = IntentHead(width)
         self.ranker = CandidateRanker(width, prices=shape.prices) if shape.ranking else None
-        for embedding in (self.event, self.gap, self.size, self.wait, *self.behaviour.attributes):
+        maps = () if self.behaviour.features is None else (self.behaviour.features,)
+        for embedding in (self.event, self.gap, self.size, self.wait, *self.behaviour.attributes, *maps):
             nn.init.normal_(embedding.weight, std=INITIAL_SPREAD)
         nn.init.zeros_(self.from_behaviour.weight)
 

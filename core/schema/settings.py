@@ -70,6 +70,10 @@ class DatasetSettings(Settings):
 
 
 NARROW, WIDE = 64, 128  # sizes of vectors, where the data decide
+GROUP_OBJECTIVES = (  # weights of objectives that speak of groups of users
+    *("adversary_weight", "group_dro_weight", "worst_group_weight", "loss_gap_weight", "mindiff_weight"),
+)
+ITEM_OBJECTIVES = ("exposure_weight", "diversity_weight")  # and of groups of items
 
 
 class TrainSettings(Settings):
@@ -155,8 +159,69 @@ class TrainSettings(Settings):
     substitute: float = Field(
         0.0, ge=0, lt=0.9, description="Share of items replaced by one that is often taken with them"
     )
+    fair_attribute: str | None = Field(
+        None,
+        description="User attribute whose groups fairness goes by; unset: the first protected one. Users without a known "
+        "group, or in one of fewer than 10, count in no group",
+    )
+    user_weights: Literal["none", "reweighing", "group_balanced"] = Field(
+        "none",
+        description="reweighing: users weigh so that being active does not depend on the group; group_balanced: every "
+        "group weighs the same",
+    )
+    item_weights: Literal["none", "popularity_balanced", "inverse_propensity"] = Field(
+        "none",
+        description="Weights of what is to be predicted. popularity_balanced: each third of the catalogue by popularity "
+        "the same; inverse_propensity: one over the root of how often an item was taken",
+    )
+    decorrelate: bool = Field(
+        False,
+        description="Take out of the user attributes that the model reads whatever is linear in protected ones",
+    )
+    counterfactual: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of users read with another group's fair_attribute while training; needs protected_inputs",
+    )
+    adversary_weight: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="Weight of hiding the group from the user vectors, against an adversary",
+    )
+    group_dro_weight: float = Field(
+        0.0, ge=0, le=100, description="Weight of groups' losses, the higher the more it counts (group DRO)"
+    )
+    worst_group_weight: float = Field(
+        0.0, ge=0, le=100, description="Weight of the loss of the group that is worst off"
+    )
+    loss_gap_weight: float = Field(
+        0.0, ge=0, le=100, description="Weight of the mean squared difference between groups' losses"
+    )
+    mindiff_weight: float = Field(
+        0.0,
+        ge=0,
+        le=100,
+        description="Weight of the distance between groups' distributions of scores of what they took (MinDiff)",
+    )
+    items_by: str | None = Field(
+        None,
+        description="Groups of items for the exposure weight: brand, category, ...; unset: popularity_band",
+    )
+    exposure_weight: float = Field(
+        0.0, ge=0, le=100, description="Weight of item groups' attention against their share of the catalogue"
+    )
+    diversity_weight: float = Field(
+        0.0, ge=0, le=100, description="Weight of spreading each user's attention over categories"
+    )
     seed: int = Field(7, ge=0, le=2**31 - 1, description="Seed of every random number")
     device: Literal["auto", "cpu", "cuda"] = Field("auto", description="auto: CUDA if there, else CPU")
+
+    @property
+    def fairness_in_training(self) -> tuple[str, ...]:
+        """The weights of fairness objectives that are on."""
+        return tuple(name for name in (*GROUP_OBJECTIVES, *ITEM_OBJECTIVES) if getattr(self, name))
 
     @field_validator("heads")
     @classmethod
@@ -165,6 +230,17 @@ class TrainSettings(Settings):
         if (NARROW if width is None else width) % heads:
             raise ValueError("heads must divide width")
         return heads
+
+    @field_validator("counterfactual")
+    @classmethod
+    def _another_group_can_be_read(cls, counterfactual: float, info) -> float:
+        if counterfactual and not info.data.get("protected_inputs"):
+            raise ValueError(
+                "needs protected_inputs: a model that does not read the group cannot read another"
+            )
+        if counterfactual and info.data.get("decorrelate"):
+            raise ValueError("decorrelate takes the group out of what the model reads; choose one of the two")
+        return counterfactual
 
 
 Attributes = Annotated[tuple[str, ...], Field(min_length=1, max_length=2)]

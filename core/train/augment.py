@@ -9,6 +9,7 @@ from core.models.baselines.counts import count_pairs, item_cosines
 from core.models.batch import Batch
 from core.models.history import History, ranges
 from core.schema.settings import TrainSettings
+from core.train.counterfactual import Flip
 
 SHORTEST_SHARE = 0.5  # of a history that cropping leaves
 SHUFFLED_SHARE = 0.2  # of a history that reordering shuffles
@@ -22,6 +23,7 @@ class Augmentation:
 
     Attributes:
         substitutes: int64 (n_items, SUBSTITUTES), the items most like each; None where nothing is substituted.
+        flipped: another group in place of a user's own; None where nobody is read so.
     """
 
     crop: float
@@ -29,6 +31,7 @@ class Augmentation:
     reorder: float
     substitute: float
     substitutes: np.ndarray | None
+    flipped: Flip | None
 
     def cropped(
         self, low: np.ndarray, high: np.ndarray, rng: np.random.Generator
@@ -64,7 +67,7 @@ class Augmentation:
         return replace(history, items=items)
 
     def applied(self, batch: Batch, rng: np.random.Generator) -> Batch:
-        """Baskets hidden and items substituted in what is read."""
+        """Baskets hidden, items substituted and groups flipped in what is read."""
         if self.substitutes is not None:
             items = batch.line_items.numpy()
             other = self.substitutes[items, rng.integers(self.substitutes.shape[1], size=len(items))]
@@ -73,10 +76,12 @@ class Augmentation:
         if self.mask:
             kept = rng.random(len(batch.token_starts)) >= self.mask
             batch = replace(batch, token_kept=torch.from_numpy(kept.astype(np.float32)))
-        return batch
+        return batch if self.flipped is None else self.flipped.applied(batch, rng)
 
 
-def augmentation_of(history: History, settings: TrainSettings, *, reorder: bool) -> Augmentation:
+def augmentation_of(
+    history: History, settings: TrainSettings, *, reorder: bool, flipped: Flip | None = None
+) -> Augmentation:
     """What the settings ask for.
 
     Args:
@@ -89,6 +94,7 @@ def augmentation_of(history: History, settings: TrainSettings, *, reorder: bool)
         reorder=settings.reorder if reorder and single else 0.0,
         substitute=settings.substitute,
         substitutes=_substitutes(history) if settings.substitute else None,
+        flipped=flipped,
     )
 
 

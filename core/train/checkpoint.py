@@ -54,9 +54,16 @@ def write(
     model: nn.Module,
     best: dict[str, Tensor],
     optimizer: torch.optim.Optimizer,
+    beside: nn.Module | None = None,
 ) -> None:
-    """Replace the checkpoint in `folder` at once; a crash leaves the old one."""
+    """Replace the checkpoint in `folder` at once; a crash leaves the old one.
+
+    Args:
+        beside: what is trained with the model and is no part of it.
+    """
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    if beside is not None:
+        tensors |= {f"beside.{name}": tensor for name, tensor in beside.state_dict().items()}
     tensors |= {f"best.{name}": tensor for name, tensor in best.items()}
     for number, state in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{number}.{name}": value for name, value in state.items()}
@@ -70,9 +77,13 @@ def write(
 
 
 def restore(
-    folder: Path, of: str, model: nn.Module, optimizer: torch.optim.Optimizer
+    folder: Path,
+    of: str,
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    beside: nn.Module | None = None,
 ) -> tuple[Progressed, dict[str, Tensor]]:
-    """Go on from the checkpoint in `folder`: sets model and optimizer; returns progress and best weights.
+    """Go on from the checkpoint in `folder`: sets model, optimizer and beside; returns progress and best weights.
 
     A checkpoint that is missing, damaged or of other data or settings counts as none: a fresh start.
     """
@@ -87,6 +98,8 @@ def restore(
     values = json.loads(metadata["progressed"])
     progressed = Progressed(**values | {"history": [Epoch(**epoch) for epoch in values["history"]]})
     model.load_state_dict(_part(tensors, "model."))
+    if beside is not None:
+        beside.load_state_dict(_part(tensors, "beside."))
     state: dict[int, dict[str, Tensor]] = {}
     for name, value in _part(tensors, "optimizer.").items():
         number, key = name.split(".", 1)

@@ -1,17 +1,21 @@
 """Moments of the past with what followed them: the examples of one epoch, drawn afresh each time."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
+from core.data.fair_groups import FairGroups
 from core.data.inputs import SECONDS_PER_DAY
 from core.models.batch import Batch, Past, collate
 from core.models.history import History, Moments, ranges
 from core.models.task import Task
 from core.schema.settings import TrainSettings
 from core.train.augment import Augmentation, augmentation_of
+from core.train.counterfactual import flip_of
 from core.train.softmax import Targets
+from core.train.weighting import item_weights, user_weights, weighted
 
 MOMENTS_PER_USER = 12  # drawn from each user's past in one epoch, when a window is predicted
 LENGTH_JITTER = 0.25  # users are batched with others of like history length, up to this much off
@@ -29,19 +33,23 @@ class Told:
 class Example:
     """One batch with the right answers to every objective; None for objectives that are off.
 
-    `buys`: float32 (N,), 1 where the user purchases soon, NaN where that is not known.
+    `buys`: float32 (N,), 1 where the user purchases soon, NaN where that is not known. `users`: codes of the batch's
+    users, int64 (B,). `weights`: float32 (N,), what each moment counts for; None where all count the same.
     """
 
     batch: Batch
     targets: Targets
     told: Told | None
     buys: torch.Tensor | None
+    users: torch.Tensor
+    weights: torch.Tensor | None
 
     def to(self, device: torch.device) -> "Example":
         """The same example on a device."""
         told = self.told and Told(self.told.moments.to(device), self.told.targets.to(device))
-        buys = None if self.buys is None else self.buys.to(device)
-        return Example(self.batch.to(device), self.targets.to(device), told, buys)
+        buys, weights = (part if part is None else part.to(device) for part in (self.buys, self.weights))
+        users = self.users.to(device)
+        return Example(self.batch.to(device), self.targets.to(device), told, buys, users, weights)
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,7 @@ class Examples:
         augmentation: how what is read is varied.
         reconstruct: whether the past is to be told again.
         intent_seconds: length of the question whether a user buys; 0 where it is not asked.
+        user_weights: float32 (n_users,). item_weights: float32 (n_items,). None where all count the same.
     """
 
     history: History
@@ -69,6 +78,8 @@ class Examples:
     augmentation: Augmentation
     reconstruct: bool
     intent_seconds: int
+    user_weights: np.ndarray | None = None
+    item_weights: np.ndarray | None = None
 
     def batches(self, size: int, rng: np.random.Generator) -> list[np.ndarray]:
         """All users in shuffled batches of like history length."""
@@ -84,10 +95,18 @@ class Examples:
         ask = self._window if self.task.predict == "window" else self._next
         moments, ends = ask(history, users, begin, end, rng)
         batch = collate(history, moments, length=self.length, past=self.past, oldest=begin)
-        targets = self._targets(history, moments, ends, batch)
-        told = self._past(history, moments, batch, rng) if self.reconstruct else None
+        weights = None if self.user_weights is None else self.user_weights[moments.users]
+        targets = weighted(self._targets(history, moments, ends, batch), weights, self.item_weights)
+        told = self._past(history, moments, batch, rng, weights) if self.reconstruct else None
         buys = self._buys(moments) if self.intent_seconds else None
-        return Example(self.augmentation.applied(batch, rng), targets, told, buys)
+        return Example(
+            self.augmentation.applied(batch, rng),
+            targets,
+            told,
+            buys,
+            users=torch.from_numpy(np.unique(moments.users)),
+            weights=None if weights is None else torch.from_numpy(weights),
+        )
 
     def _window(self, history, users, begin, end, rng) -> tuple[Moments, np.ndarray]:
         """Moments drawn from each user's stretch, and the lines where the windows after them end."""
@@ -117,7 +136,14 @@ class Examples:
         end = high - np.floor(rng.random(len(users)) * (extra + 1)).astype(np.int64)
         return np.maximum(low, end - length), end
 
-    def _past(self, history: History, moments: Moments, batch: Batch, rng: np.random.Generator) -> Told:
+    def _past(
+        self,
+        history: History,
+        moments: Moments,
+        batch: Batch,
+        rng: np.random.Generator,
+        weights: np.ndarray | None,
+    ) -> Told:
         """The distinct items that one moment of each user has behind it, as far as the batch reads back."""
         rows = batch.moment_rows.numpy()
         first = np.searchsorted(rows, np.arange(batch.users + 1))
@@ -127,6 +153,7 @@ class Examples:
         oldest = np.maximum(tokens - 1 - slots % batch.length, 0)
         begin = np.where(slots >= 0, history.token_lines[oldest], moments.lines[chosen])
         targets = _distinct(history, begin, moments.lines[chosen], np.ones(len(history.items), bool))
+        targets = weighted(targets, None if weights is None else weights[chosen], None)
         return Told(torch.from_numpy(chosen), targets)
 
     def _buys(self, moments: Moments) -> torch.Tensor:
@@ -163,9 +190,20 @@ def _distinct(history: History, begin: np.ndarray, end: np.ndarray, wanted: np.n
 
 
 def examples_of(
-    history: History, task: Task, settings: TrainSettings, *, past: Past, timed: bool
+    history: History,
+    task: Task,
+    settings: TrainSettings,
+    *,
+    past: Past,
+    timed: bool,
+    groups: FairGroups | None = None,
+    attributes: Sequence[str] = (),
 ) -> Examples:
-    """The examples that a history holds; `users` is empty where nobody came twice."""
+    """The examples that a history holds; `users` is empty where nobody came twice.
+
+    Args:
+        groups: that weights and counterfactuals go by. attributes: names of the history's user attributes.
+    """
     purchases = history.events == 0
     several = history.tokens >= 2
     if task.predict == "window":
@@ -182,8 +220,13 @@ def examples_of(
         users=np.flatnonzero(several),
         targeted=purchases if purchases.any() else np.ones(len(history.events), bool),
         augmentation=augmentation_of(
-            history, settings, reorder=task.predict == "next" and past != "features"
+            history,
+            settings,
+            reorder=task.predict == "next" and past != "features",
+            flipped=flip_of(groups, attributes, settings),
         ),
         reconstruct=settings.reconstruction_weight > 0,
         intent_seconds=settings.intent_days * SECONDS_PER_DAY if asks else 0,
+        user_weights=user_weights(settings, groups, history),
+        item_weights=item_weights(settings, history),
     )

@@ -93,7 +93,7 @@ def _train(run: Training, progress: Progress, scratch: Path | None) -> TrainedMo
         return _trained(run, Progressed(), None)
     done = Progressed()
     if scratch is not None:
-        done, run.best = restore(scratch, run.of, run.model, run.optimizer)
+        done, run.best = restore(scratch, run.of, run.model, run.optimizer, run.fairness)
     started = time.monotonic() - done.seconds
     while done.epoch < run.settings.epochs and not _stalled(done, run.settings):
         _epoch(run, done, progress, scratch, started)
@@ -147,7 +147,7 @@ def _epoch(run: Training, done: Progressed, progress: Progress, scratch: Path | 
         done.training_seconds += time.monotonic() - began
         if scratch is not None and time.monotonic() - saved > CHECKPOINT_SECONDS:
             done.seconds = time.monotonic() - started
-            write(scratch, run.of, done, run.model, run.best, run.optimizer)
+            write(scratch, run.of, done, run.model, run.best, run.optimizer, run.fairness)
             saved = time.monotonic()
         progress(STAGE, _fraction(run, done), _message(run, done))
     value = _validate(run)
@@ -168,7 +168,7 @@ def _epoch(run: Training, done: Progressed, progress: Progress, scratch: Path | 
     run.after_epoch(done.history)
     done.epoch, done.step, done.loss_sums = done.epoch + 1, 0, {}
     if scratch is not None:
-        write(scratch, run.of, done, run.model, run.best, run.optimizer)
+        write(scratch, run.of, done, run.model, run.best, run.optimizer, run.fairness)
     progress(STAGE, _fraction(run, done), _message(run, done))
 
 
@@ -178,7 +178,7 @@ def _step(run: Training, done: Progressed, users: np.ndarray) -> dict[str, float
     torch.manual_seed(int(rng.integers(2**62)))  # dropout
     example = run.examples.draw(users, rng).to(run.device.torch)
     with run.device.autocast():
-        found = losses(run.model, example, run.ratings, rng=rng)
+        found = losses(run.model, example, run.ratings, rng=rng, fairness=run.fairness)
         loss = total(found, run.settings)
     run.optimizer.zero_grad()
     loss.backward()

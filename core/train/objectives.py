@@ -14,6 +14,7 @@ from core.models.product import Products
 from core.models.recommender import Answer, AttentionRecommender
 from core.schema.settings import TrainSettings
 from core.train.examples import Example
+from core.train.fairness.objectives import FAIR_WEIGHTS, Fairness
 from core.train.softmax import softmax_loss
 
 RATINGS_PER_USER = 4  # drawn with each user of a batch
@@ -23,7 +24,7 @@ WEIGHTS = {  # objective -> the setting that holds its weight
     RECONSTRUCTION: "reconstruction_weight",
     RATING: "rating_weight",
     INTENT: "intent_weight",
-}
+} | FAIR_WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,7 @@ class RatingExamples:
 
     Attributes:
         rated: those of the training window; mean, spread: of their values.
+        user_weights: float32 (n_users,), what a user's ratings count for; None where all count the same.
     """
 
     history: History
@@ -39,6 +41,7 @@ class RatingExamples:
     length: int
     mean: float
     spread: float
+    user_weights: np.ndarray | None = None
 
     def loss(
         self, model: AttentionRecommender, products: Products, n: int, rng: np.random.Generator
@@ -52,18 +55,27 @@ class RatingExamples:
         users = model.users(batch, products)
         items = products.vectors[torch.from_numpy(self.rated.items[row]).to(device)]
         wanted = torch.from_numpy((self.rated.values[row] - self.mean) / self.spread).to(device)
-        return F.mse_loss(model.rating(users, items).float(), wanted.float())
+        found = model.rating(users, items).float()
+        if self.user_weights is None:
+            return F.mse_loss(found, wanted.float())
+        weights = torch.from_numpy(self.user_weights[self.rated.users[row]]).to(device)
+        return _weighted_mean((found - wanted.float()).square(), weights)
 
 
 def rating_examples(
-    history: History, rated: Ratings | None, settings: TrainSettings
+    history: History,
+    rated: Ratings | None,
+    settings: TrainSettings,
+    *,
+    user_weights: np.ndarray | None = None,
 ) -> RatingExamples | None:
     """The ratings that training may draw; None where there are none, or they are not asked for."""
     if rated is None or not len(rated.users) or not settings.rating_weight:
         return None
     spread = float(rated.values.std())
     mean = float(rated.values.mean())
-    return RatingExamples(history, rated, settings.history_length, mean, spread if spread > 0 else 1.0)
+    spread = spread if spread > 0 else 1.0
+    return RatingExamples(history, rated, settings.history_length, mean, spread, user_weights)
 
 
 def losses(
@@ -72,17 +84,20 @@ def losses(
     ratings: RatingExamples | None,
     *,
     rng: np.random.Generator,
+    fairness: Fairness | None = None,
 ) -> dict[str, Tensor]:
-    """The loss of every objective that these data can serve, not weighted, by name."""
+    """The loss of every objective that these data can serve and that is on, not weighted, by name."""
     answer = model(example.batch)
     found = {NEXT_ITEM: _next_item(answer, example, rng)}
     if example.told is not None:
         decoded = model.behaviour.decode(answer.users[example.told.moments])
         found[RECONSTRUCTION] = softmax_loss(decoded, answer.products, example.told.targets, rng=rng)
     if example.buys is not None:
-        found[INTENT] = _intent(model, answer, example.buys)
+        found[INTENT] = _intent(model, answer, example)
     if ratings is not None:
         found[RATING] = ratings.loss(model, answer.products, RATINGS_PER_USER * example.batch.users, rng)
+    if fairness is not None:
+        found |= fairness.losses(model, answer, example, rng)
     return found
 
 
@@ -102,9 +117,18 @@ def _next_item(answer: Answer, example: Example, rng: np.random.Generator) -> Te
     )
 
 
-def _intent(model: AttentionRecommender, answer: Answer, buys: Tensor) -> Tensor:
+def _intent(model: AttentionRecommender, answer: Answer, example: Example) -> Tensor:
     """Cross-entropy over the moments whose outcome is known; 0 where none is."""
-    logits, known = model.intent(answer.states, answer.users).float(), buys.isfinite()
+    logits, buys = model.intent(answer.states, answer.users).float(), example.buys
+    known = buys.isfinite()
     if not known.any():
         return logits.sum() * 0
-    return F.binary_cross_entropy_with_logits(logits[known], buys[known])
+    if example.weights is None:
+        return F.binary_cross_entropy_with_logits(logits[known], buys[known])
+    each = F.binary_cross_entropy_with_logits(logits[known], buys[known], reduction="none")
+    return _weighted_mean(each, example.weights[known])
+
+
+def _weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
+    """0 where all weights are."""
+    return (values * weights).sum() / weights.sum().clamp(min=1e-9)

@@ -84,8 +84,8 @@ def ranking_loss(
 ) -> Tensor:
     """Cross-entropy of the second stage over the first stage's best and what was taken.
 
-    Moments none of whose targets is among the candidates teach nothing and are left out. The first stage is
-    asked as it will be, without dropout, and gets no gradient.
+    Moments none of whose targets is among the candidates teach nothing and are left out; the others count by the
+    weights of their users and targets. The first stage is asked as it will be, without dropout, and gets no gradient.
 
     Args:
         products: all items as the first stage sees them.
@@ -104,7 +104,10 @@ def ranking_loss(
     found = found.float().masked_fill(first[hit] == -torch.inf, NEVER)
     target = wanted[hit].float()
     target = target / target.sum(dim=1, keepdim=True)
-    return F.cross_entropy(found, target)
+    weights = example.targets.moment_weights[moments[hit]]
+    if bool((weights == weights[0]).all()):
+        return F.cross_entropy(found, target)
+    return (F.cross_entropy(found, target, reduction="none") * weights).sum() / weights.sum()
 
 
 def _chosen(example: Example, rng: np.random.Generator) -> Tensor:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.data.fair_groups import FairGroups
 from core.data.inputs import ModelInputs, Positives
 from core.models.batch import Batch
 from core.models.history import History, index_history
@@ -18,6 +19,7 @@ from core.schema.settings import NARROW, WIDE, TrainSettings
 from core.train.checkpoint import fingerprint
 from core.train.device import Device
 from core.train.examples import Examples, examples_of
+from core.train.fairness.objectives import Fairness
 from core.train.objectives import RatingExamples, rating_examples
 
 # Interactions an item from which vectors are wide: with 13 (Beauty) wide ones learn by heart, with 290 (MovieLens-1M)
@@ -49,6 +51,7 @@ class Training:
     model: AttentionRecommender
     optimizer: torch.optim.Optimizer
     of: str
+    fairness: Fairness | None = None
     best: dict[str, Tensor] = field(default_factory=dict)
     after_epoch: AfterEpoch = lambda epochs: None
 
@@ -73,9 +76,20 @@ def set_up(inputs: ModelInputs, validation: Positives, settings: TrainSettings, 
     repeat_term = settings.repeat_term and not task.exclude_seen
     torch.manual_seed(settings.seed)
     model = AttentionRecommender(shape_of(inputs, settings, repeat_term=repeat_term))
-    examples = examples_of(history, task, settings, past=past_of(model, task), timed=inputs.timed)
+    examples = examples_of(
+        history,
+        task,
+        settings,
+        past=past_of(model, task),
+        timed=inputs.timed,
+        groups=inputs.groups,
+        attributes=tuple(inputs.user_attributes),
+    )
     model.learn_scales(inputs, history.trends.log_counts, _sample(examples, settings.seed))
     model.to(device.torch)
+    fairness = None
+    if settings.fairness_in_training:
+        fairness = Fairness(inputs.groups, settings, known=model.product.known).to(device.torch)
     answerable = np.flatnonzero((np.diff(validation.offsets) > 0) & (history.tokens > 0))
     tuning = np.sort(np.random.default_rng(settings.seed).permutation(answerable)[:VALIDATION_USERS])
     past = inputs.history
@@ -86,17 +100,25 @@ def set_up(inputs: ModelInputs, validation: Positives, settings: TrainSettings, 
         task=task,
         history=history,
         examples=examples,
-        ratings=rating_examples(history, inputs.ratings, settings),
+        ratings=rating_examples(history, inputs.ratings, settings, user_weights=examples.user_weights),
         validation=validation,
         tuning_users=tuning,
         model=model,
         optimizer=_optimizer(model, settings),
-        of=fingerprint(described, past.offsets, past.items, past.times, validation.offsets, validation.items),
+        of=fingerprint(
+            described,
+            *(past.offsets, past.items, past.times, validation.offsets, validation.items),
+            *_of_groups(inputs.groups),
+        ),
+        fairness=fairness,
     )
 
 
 def settled(settings: TrainSettings, task: Task, history: History) -> TrainSettings:
-    """The settings with what they leave to the data filled in."""
+    """The settings with what they leave to the data filled in.
+
+    No second stage after fairness in training: it is trained for accuracy alone, and would undo what was asked for.
+    """
     window = task.predict == "window"
     epochs = settings.epochs or (WINDOW_EPOCHS if window else NEXT_EPOCHS)
     read = np.minimum(history.tokens[history.tokens > 1], settings.history_length)
@@ -113,6 +135,7 @@ def settled(settings: TrainSettings, task: Task, history: History) -> TrainSetti
             "epochs": epochs,
             "batch_size": settings.batch_size or automatic,
             "dropout": _dropout(interactions) if settings.dropout is None else settings.dropout,
+            "ranking": settings.ranking and not settings.fairness_in_training,
         }
     )
 
@@ -132,6 +155,12 @@ def _sample(examples: Examples, seed: int) -> Batch | None:
         return None
     users = np.sort(np.random.default_rng(seed).permutation(examples.users)[:SCALE_USERS])
     return examples.draw(users, np.random.default_rng(seed)).batch
+
+
+def _of_groups(groups: FairGroups | None) -> list[np.ndarray]:
+    """What a checkpoint depends on besides the data that the model reads."""
+    found = () if groups is None else (groups.users, groups.items, groups.categories)
+    return [codes for codes in found if codes is not None]
 
 
 def _optimizer(model: AttentionRecommender, settings: TrainSettings) -> torch.optim.Optimizer:

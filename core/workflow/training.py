@@ -8,12 +8,12 @@ from core.data.dataset import load
 from core.errors import TrainingError
 from core.progress import Progress, part_of, quiet
 from core.recommend.candidates import candidates
-from core.schema.documents import RUNS, Artefact, Dataset, Run, now
+from core.schema.documents import RUNS, Artefact, Dataset, ModelReport, Run, now
 from core.schema.settings import TrainSettings
 from core.store.workspace import Workspace
 from core.train.fit import TrainedModel, fit
 from core.train.weights import save
-from core.workflow.chapter import Chapter
+from core.workflow.fair_training import fairness_reports
 from core.workflow.further import further_models, recommender_report
 from core.workflow.keeping import accuracy_of, accuracy_of_baselines, means, means_of_baselines, written
 from core.workflow.questions import HISTORY_BEFORE, Question, material_of
@@ -59,9 +59,11 @@ def train(
             "Nothing to learn from: no user has two baskets at different times before the split, and there are no "
             "reviews or orders to learn service quality from."
         )
+    fair = fairness_reports(trained, asked["test"].inputs, material.attributes)
     artefacts = {"weights": save(workspace.artefacts, run_id, trained)}
     artefacts |= written(workspace, run_id, tables | further.tables, further.tensors)
-    run = _described(dataset, trained, tables, further, id=run_id, name=name, artefacts=artefacts)
+    reports = {"recommender": recommender_report(trained)} | fair | further.reports
+    run = _described(dataset, trained, tables, reports, id=run_id, name=name, artefacts=artefacts)
     workspace.documents.put(RUNS, run.dump())
     return run
 
@@ -82,7 +84,7 @@ def _described(
     dataset: Dataset,
     trained: TrainedModel,
     tables: dict[str, pd.DataFrame],
-    further: Chapter,
+    reports: dict[str, ModelReport],
     *,
     id: str,
     name: str,
@@ -101,6 +103,6 @@ def _described(
         history=trained.history,
         metrics={split: means(tables[f"per_user_{split}"]) for split in HISTORY_BEFORE},
         baselines={"test": means_of_baselines(tables["baselines_test"])},
-        reports={"recommender": recommender_report(trained)} | further.reports,
+        reports=reports,
         artefacts=artefacts,
     )

@@ -136,3 +136,21 @@ def test_what_may_not_be_listed_stays_out(run):
         for user, row, value in zip(users, items, values, strict=True):
             seen = run.history.items[slice(*run.history.line_offsets[user : user + 2])]
             assert not set(row[np.isfinite(value)].tolist()) & set(seen.tolist())
+
+
+def test_a_user_of_weight_zero_does_not_teach_the_second_stage(run):
+    run.model.add_ranker()
+    torch.nn.init.normal_(run.model.ranker.out.weight)
+    with torch.no_grad():
+        products = run.model.eval().product()
+    users = run.examples.users[:6]
+
+    def loss(*silenced: int) -> float:
+        weights = np.ones(run.history.n_users, np.float32)
+        weights[list(silenced)] = 0
+        example = replace(run.examples, user_weights=weights).draw(users, np.random.default_rng(0))
+        return ranking_loss(run.model, example, products, np.random.default_rng(0)).item()
+
+    alone = loss(*users[1:])
+    others = loss(users[0])
+    assert min(alone, others) < loss() < max(alone, others)
