@@ -152,6 +152,9 @@ def _add_reading(command: Command) -> None:
     )
     sub.add_argument("--k", type=int, help="length of the list that a user sees; default: 10")
     sub.add_argument("--split", choices=["validation", "test"], default="test")
+    sub.add_argument(
+        "--policy", type=Path, metavar="F.yaml", help="audit the run's lists as a policy makes them"
+    )
     _settings_options(sub)
 
 
@@ -312,6 +315,10 @@ def _audit(workspace: Workspace, options: argparse.Namespace) -> Answer:
     own_lists = options.recommendations is not None
     if own_lists == (options.run is not None) or own_lists != (options.dataset is not None):
         raise SettingsError("Name a run, or --dataset with --recommendations.")
+    if own_lists and options.policy:
+        raise SettingsError(
+            "--policy makes lists of a run's candidates; import-lists makes a run of your own."
+        )
     by = None if options.by is None else parse_by(options.by)
     values = _settings(options, by=by, k=options.k)
     if "by" not in values:
@@ -323,7 +330,8 @@ def _audit(workspace: Workspace, options: argparse.Namespace) -> Answer:
     if own_lists:
         found = audit_of_lists(workspace, options.dataset, options.recommendations, settings, **asked)
     else:
-        found = audit_of_run(workspace, options.run, settings, **asked)
+        policy = options.policy and settings_from(PolicySettings, _read_config(options.policy))
+        found = audit_of_run(workspace, options.run, settings, policy=policy, **asked)
     return found.sections(), as_text(found)
 
 

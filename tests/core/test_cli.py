@@ -154,6 +154,28 @@ def test_recommend_follows_a_policy_and_says_what_it_reached(folder, trained_run
     assert "no re-ranker" in capsys.readouterr().err
 
 
+def test_an_audit_of_a_policy_judges_the_lists_that_it_makes(folder, trained_run, tmp_path, capsys):
+    policy, out = tmp_path / "policy.yaml", tmp_path / "lists.parquet"
+    policy.write_text("steps:\n- step: exposure_limits\n  settings: {items_by: price_band, floor: 0.9}\n")
+    asked = ("--by", "age", "--set", "items_by=price_band", "--set", "draws=200", "--set", "permutations=200")
+
+    def shares(*arguments):
+        rows = run_json(folder, capsys, "audit", *arguments, *asked)["exposure"]
+        return {
+            row["group"]: row["value"]
+            for row in rows
+            if row["metric"] == "exposure_share@10" and row["attribute"] == "price_band"
+        }
+
+    plain, repaired = shares(trained_run[1]), shares(trained_run[1], "--policy", str(policy))
+    assert min(repaired.values()) > min(plain.values())
+    run_json(
+        folder, capsys, "recommend", trained_run[1], "--out", str(out), "--k", "10", "--policy", str(policy)
+    )
+    of_file = shares("--dataset", trained_run[0], "--recommendations", str(out))
+    assert of_file == pytest.approx(repaired)
+
+
 def test_own_lists_audited_from_a_file_equal_the_audit_of_the_run(folder, trained_run, tmp_path, capsys):
     dataset, run = trained_run
     out = tmp_path / "lists.parquet"

@@ -18,6 +18,7 @@ from core.fairness.verdicts import EQUAL, UNDECIDED, UNEQUAL
 from core.progress import Progress, quiet
 from core.recommend.lists import accuracy
 from core.schema.documents import Dataset, Run
+from core.schema.policies import PolicySettings
 from core.schema.settings import AuditSettings, Scope, Split
 from core.schema.tables import RANK, USER
 from core.store.workspace import Workspace
@@ -37,6 +38,7 @@ from core.workflow.audits.section import Section
 from core.workflow.audits.service import residual_distributions, service
 from core.workflow.audits.shop import Shop, buyers_within, in_scope, lists_within, read_shop
 from core.workflow.own_lists import read_own_lists
+from core.workflow.policies.rerank import rerank
 from core.workflow.runs import load_run, run_table
 from core.workflow.service import PREDICTIONS, outcomes_told
 
@@ -64,19 +66,29 @@ def audit_of_run(
     settings: AuditSettings,
     *,
     split: Split = "test",
+    policy: PolicySettings | None = None,
     progress: Progress = quiet,
 ) -> WholeAudit:
-    """The whole audit of a run.
+    """The whole audit of a run, or of the lists that a policy makes of it.
 
     Raises:
-        NotFound: no such run, attribute, group, category or store.
+        NotFound: no such run, attribute, group, category or store. SettingsError: a step of the policy that there is not.
     """
     run = load_run(workspace, run_id)
     dataset = load(workspace, run.dataset)
     shop = _shop_with(workspace, dataset, settings)
-    per_user = per_user_of_run(workspace, run, settings.k, split)
-    lists = _within(shop, lists_of_run(workspace, run, split), per_user, settings, split)
-    users = _audit_of_users(shop, lists, settings, run.reports["recommender"].notes if run.brought else [])
+    notes = list(run.reports["recommender"].notes) if run.brought else []
+    if policy is None:
+        rows, per_user = (
+            lists_of_run(workspace, run, split),
+            per_user_of_run(workspace, run, settings.k, split),
+        )
+    else:
+        made = rerank(workspace, run_id, policy.model_copy(update={"k": settings.k}), split=split)
+        rows, notes = made.lists, [*notes, *made.notes]
+        per_user = per_user_of_lists(workspace, dataset, rows, settings.k, split)
+    lists = _within(shop, rows, per_user, settings, split)
+    users = _audit_of_users(shop, lists, settings, notes)
     asked = {
         **_of_lists(shop, lists, settings, predicted_ratings(workspace, run)),
         **_of_clicks(workspace, dataset, shop, lists, settings),
