@@ -8,6 +8,7 @@ import pandas as pd
 
 from core.errors import InputError
 from core.metrics import NOTHING
+from core.recommend.rerank.order import best_first
 from core.schema.tables import ITEM, RANK, SCORE, USER
 
 EMPTY = np.float32(-np.inf)  # relevance of a place without an item
@@ -111,7 +112,7 @@ def by_relevance(candidates: Candidates, relevance: np.ndarray) -> Candidates:
         relevance: (U, C) float32 of the same places; whatever stands at empty ones does not matter.
     """
     relevance = np.where(candidates.filled, relevance, EMPTY).astype(np.float32)
-    order = np.argsort(-relevance, axis=1, kind="stable")
+    order = best_first(relevance)
     return Candidates(
         np.take_along_axis(candidates.items, order, axis=1), np.take_along_axis(relevance, order, axis=1)
     )

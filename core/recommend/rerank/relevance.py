@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 
 from core.errors import InputError
 
 MOST_POINTS = 2_000_000  # scores that the curve is drawn from
-SLOPE = 1e-4  # of the whole range of scores: so that of two items the one with the higher score stays ahead
+SLOPE = 5e-4  # of chance, at most: so that of two items the one with the higher score stays ahead
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,8 @@ class Calibration:
     def __call__(self, scores: np.ndarray) -> np.ndarray:
         """The chance of each, plus a slope too small to matter that keeps the order, float32, NaN where NaN."""
         low, high = self.scores[0], self.scores[-1]
-        slope = SLOPE / (high - low) if high > low else 0.0
-        return (np.interp(scores, self.scores, self.chances) + slope * (scores - low)).astype(np.float32)
+        slope = expit((scores - (low + high) / 2) / max(high - low, 1e-9))
+        return (np.interp(scores, self.scores, self.chances) + SLOPE * slope).astype(np.float32)
 
 
 def calibrate(scores: np.ndarray, hits: np.ndarray, *, rng: np.random.Generator) -> Calibration:

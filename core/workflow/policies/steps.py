@@ -13,10 +13,12 @@ from core.recommend.rerank.constrained_sort import ConstrainedSortSettings, cons
 from core.recommend.rerank.deal_access import DealAccessSettings, access_limits, deal_kinds
 from core.recommend.rerank.exposure_limits import ExposureLimitSettings, exposure_limits
 from core.recommend.rerank.fa_star_ir import FaStarIrSettings, fa_star_ir, passes
+from core.recommend.rerank.greedy_exposure import GreedyExposureSettings, greedy_exposure
 from core.recommend.rerank.marginal_relevance import MarginalRelevanceSettings, marginal_relevance
 from core.recommend.rerank.market import Kinds, respond
 from core.recommend.rerank.max_min import MaxMinSettings, max_min
 from core.recommend.rerank.price_guard import PriceGuardSettings, guard_limits, price_kinds
+from core.recommend.rerank.propensity import PropensitySettings, corrected, popularity_propensity
 from core.recommend.rerank.reach import attainable
 from core.recommend.rerank.two_sided import TwoSidedSettings, two_sided
 from core.recommend.rerank.two_sided_penalty import TwoSidedPenaltySettings, two_sided_penalty
@@ -55,6 +57,26 @@ def _not_together(groups: ItemGroups, missed: np.ndarray) -> str:
         f"Not all of these limits can be kept at once within these candidates; the furthest off is "
         f"'{groups.names[worst]}', by {100 * missed[worst]:.1f} % of the attention."
     )
+
+
+def _greedy(candidates: Candidates, ground: Ground, settings: GreedyExposureSettings) -> Reranked:
+    groups = ground.item_groups(settings.items_by)
+    return Reranked(
+        greedy_exposure(
+            candidates,
+            groups.codes,
+            ground.target(groups, settings),
+            weights=ground.weights,
+            strength=settings.strength,
+            rng=np.random.default_rng(0),
+        )
+    )
+
+
+def _propensity(candidates: Candidates, ground: Ground, settings: PropensitySettings) -> Reranked:
+    propensity = popularity_propensity(ground.taken, power=settings.power)
+    asked = {"strength": settings.strength, "clip": settings.clip, "normalise": settings.normalise}
+    return Reranked(corrected(candidates, propensity, **asked))
 
 
 def _max_min(candidates: Candidates, ground: Ground, settings: MaxMinSettings) -> Reranked:
@@ -181,9 +203,11 @@ def _members(groups: ItemGroups, name: str) -> np.ndarray:
 
 
 RERANKERS: Mapping[str, Reranker] = {
+    "propensity": Reranker(CORRECT, PropensitySettings, _propensity),
     "calibrated": Reranker(CALIBRATE, CalibratedSettings, _calibrated),
     "two_sided_calibration": Reranker(CALIBRATE, TwoSidedSettings, _two_sided),
     "exposure_limits": Reranker(EXPOSURE, ExposureLimitSettings, _exposure),
+    "greedy_exposure": Reranker(EXPOSURE, GreedyExposureSettings, _greedy),
     "max_min_exposure": Reranker(EXPOSURE, MaxMinSettings, _max_min),
     "two_sided_penalty": Reranker(EXPOSURE, TwoSidedPenaltySettings, _penalty),
     "price_guard": Reranker(EXPOSURE, PriceGuardSettings, _price_guard),
