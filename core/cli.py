@@ -123,7 +123,7 @@ def _add_work(command: Command) -> None:
 
 
 def _add_reading(command: Command) -> None:
-    """The commands that read a run: evaluate, recommend, audit."""
+    """The commands that read a run: evaluate, recommend, rerank, audit."""
     sub = command("evaluate", _evaluate, "accuracy of a run")
     sub.add_argument("run")
     sub.add_argument("--split", choices=["validation", "test"], default="test")
@@ -139,6 +139,11 @@ def _add_reading(command: Command) -> None:
         metavar="F.yaml",
         help="steps of re-ranking and their settings (docs/policies.md)",
     )
+    sub = command("rerank", _rerank, "what a policy costs, and how many users gain and lose")
+    sub.add_argument("run")
+    sub.add_argument("--policy", type=Path, required=True, metavar="F.yaml", help="as for recommend")
+    sub.add_argument("--k", type=int, help="length of the list that a user sees; default: 10")
+    sub.add_argument("--split", choices=["validation", "test"], default="validation")
     sub = command("audit", _audit, "compare groups of users")
     sub.add_argument("run", nargs="?")
     sub.add_argument(
@@ -306,6 +311,15 @@ def _recommend(workspace: Workspace, options: argparse.Namespace) -> Answer:
     found = recommend(workspace, options.run, options.out, k=options.k, users=options.users, policy=policy)
     answer = {"run": options.run, "out": str(options.out), "rows": found.rows, "notes": list(found.notes)}
     return answer, "\n".join([f"{found.rows:,} rows in {options.out}", *found.notes])
+
+
+def _rerank(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    from core.workflow.policies.trade_off import as_text, trade_off
+
+    given = {} if options.k is None else {"k": options.k}
+    policy = settings_from(PolicySettings, _read_config(options.policy) | given)
+    found = trade_off(workspace, options.run, policy, split=options.split)
+    return found.record(), as_text(found)
 
 
 def _audit(workspace: Workspace, options: argparse.Namespace) -> Answer:

@@ -154,6 +154,27 @@ def test_recommend_follows_a_policy_and_says_what_it_reached(folder, trained_run
     assert "no re-ranker" in capsys.readouterr().err
 
 
+def test_rerank_says_what_a_policy_costs_and_whom(folder, trained_run, tmp_path, capsys):
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("steps:\n- step: exposure_limits\n  settings: {items_by: price_band, floor: 1.0}\n")
+    found = run_json(folder, capsys, "rerank", trained_run[1], "--policy", str(policy), "--k", "7")
+    assert found["split"] == "validation"
+    assert found["gain"] + found["lose"] + found["same"] == found["users"]
+    change = found["change"]["ndcg@7"]
+    assert change["value"] == pytest.approx(
+        found["after"]["ndcg@7"]["value"] - found["before"]["ndcg@7"]["value"]
+    )
+    assert change["low"] <= change["value"] <= change["high"]
+    assert 0 < found["moved"] < 1
+    policy.write_text("steps: []\n")
+    still = run_json(folder, capsys, "rerank", trained_run[1], "--policy", str(policy), "--split", "test")
+    assert (still["gain"], still["lose"], still["moved"]) == (0, 0, 0)
+    evaluated = run_json(folder, capsys, "evaluate", trained_run[1])["metrics"]["ndcg@10"]["value"]
+    assert still["after"]["ndcg@10"]["value"] == pytest.approx(evaluated)
+    assert main(["--workspace", str(folder), "rerank", trained_run[1], "--policy", str(policy)]) == 0
+    assert "0 users are served better, 0 worse" in capsys.readouterr().out
+
+
 def test_an_audit_of_a_policy_judges_the_lists_that_it_makes(folder, trained_run, tmp_path, capsys):
     policy, out = tmp_path / "policy.yaml", tmp_path / "lists.parquet"
     policy.write_text("steps:\n- step: exposure_limits\n  settings: {items_by: price_band, floor: 0.9}\n")
