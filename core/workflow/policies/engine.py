@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.errors import InputError
 from core.recommend.rerank.batch import Candidates, by_relevance
 from core.recommend.rerank.dual import Limits, Solution, keep_limits
 from core.recommend.rerank.market import Kinds, Market, open_market
@@ -21,8 +22,14 @@ class Reranked:
 def market_of(
     candidates: Candidates, kinds: Kinds, ground: Ground, users: UserGroups | None = None
 ) -> Market:
-    """The market of everyone who has candidates; others would count as users who see nothing."""
+    """The market of everyone who has candidates; others would count as users who see nothing.
+
+    Raises:
+        InputError: nobody has any.
+    """
     rows = candidates.filled[:, 0]
+    if not rows.any():
+        raise InputError("Nobody has candidates, so there is nothing to re-rank.")
     some = Candidates(candidates.items[rows], candidates.relevance[rows])
     groups = {} if users is None else {"user_groups": users.codes[rows], "n_groups": len(users.names)}
     return open_market(some, kinds, ground.weights, **groups)

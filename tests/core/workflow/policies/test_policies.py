@@ -9,6 +9,7 @@ import pytest
 
 from core.errors import NotFound, SettingsError
 from core.metrics import NOTHING
+from core.recommend.rerank.batch import EMPTY, Candidates
 from core.schema.policies import PolicySettings, Step
 from core.schema.settings import TrainSettings
 from core.store.workspace import Workspace
@@ -195,6 +196,13 @@ def test_what_there_is_not_is_one_clear_line(made, steps, error, said):
     with pytest.raises(error, match=said) as caught:
         apply(batch, ground, policy(*steps))
     assert "\n" not in str(caught.value)
+
+
+def test_without_candidates_there_is_nothing_to_rerank(made):
+    _, _, batch, ground = made
+    nobody = Candidates(np.full_like(batch.items, NOTHING), np.full_like(batch.relevance, EMPTY))
+    with pytest.raises(InputError, match="Nobody has candidates"):
+        apply(nobody, ground, policy(("exposure_limits", {"floor": 0.5})))
 
 
 def test_all_steps_are_checked_before_the_first_one_runs(made):
