@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.errors import NotFound, SettingsError
+from core.errors import InputError, NotFound, SettingsError
 from core.metrics import NOTHING
 from core.recommend.rerank.batch import EMPTY, Candidates
 from core.schema.policies import PolicySettings, Step
