@@ -346,6 +346,11 @@ def _audit(workspace: Workspace, options: argparse.Namespace) -> Answer:
     else:
         policy = options.policy and settings_from(PolicySettings, _read_config(options.policy))
         found = audit_of_run(workspace, options.run, settings, policy=policy, **asked)
+    if getattr(options, "json", False):
+        print(
+            "\n".join([*found.users.notes, *(f"{name}: {why}" for name, why in found.absent.items())]),
+            file=sys.stderr,
+        )
     return found.sections(), as_text(found)
 
 

@@ -1,5 +1,7 @@
 """Who is seen, in words and tables."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from core.figures.groups import CROSS
@@ -133,3 +135,25 @@ def cards(rows: pd.DataFrame, *, attribute: str, k: int) -> list[Card]:
         if len(row) and pd.notna(row.iloc[0]["value"]):
             found.append(Card(plain(label, limit=60), form(row.iloc[0]["value"]), beside(row.iloc[0], form)))
     return found
+
+
+JOINT = {
+    "II-F": ("single users", "single products"),
+    "IG-F": ("single users", "groups of products"),
+    "GI-F": ("groups of users", "single products"),
+    "GG-F": ("groups of users", "groups of products"),
+    "AI-F": ("all users", "single products"),
+    "AG-F": ("all users", "groups of products"),
+}
+
+
+def joint_table(joint: Mapping[str, float]) -> pd.DataFrame:
+    """The six metrics of joint multisided exposure, by name, with whose attention goes to what."""
+    return pd.DataFrame(
+        {
+            "Metric": list(joint),
+            "Attention of": [JOINT[name][0] for name in joint],
+            "on": [JOINT[name][1] for name in joint],
+            "Distance": [f"{value:.3g}" for value in joint.values()],
+        }
+    )

@@ -60,7 +60,7 @@ def show(view: View) -> list[str]:
             alt=f"Gap in the price paid for {place} by group. {answer}",
             reading=(
                 "A dot is how much more a group pays than others for the very same, its whisker the 95 % interval over users. "
-                "The thick grey stroke is where gaps would fall if labels said nothing, the pale band the tolerance of 1 %."
+                "The thick grey stroke is where gaps would fall if labels said nothing, the pale band the tolerance."
             ),
         )
     else:

@@ -91,6 +91,18 @@ def _matrix(view: View, found: Exposure) -> None:
         ),
     )
     blocks.folded_table(cells, name=f"who sees what by {'-'.join(view.by)} at {view.k}")
+    with st.expander("Distance from the target, seen from both sides", icon=":material/grid_on:"):
+        st.dataframe(
+            about_exposure.joint_table(found.joint[0]),
+            hide_index=True,
+            height="content",
+            alt="joint exposure",
+        )
+        st.caption(
+            "Mean squares of shares of attention per product less the target, over single ones, groups or all: without "
+            "interval, and larger by chance where groups are small. Compare them between lists of the same data alone."
+        )
+        definitions.all_explained(list(found.joint[0]), section="exposure", key="joint")
 
 
 def _items(found: Exposure) -> None:

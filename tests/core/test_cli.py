@@ -154,6 +154,20 @@ def test_recommend_follows_a_policy_and_says_what_it_reached(folder, trained_run
     assert "no re-ranker" in capsys.readouterr().err
 
 
+def test_what_an_audit_has_to_say_stands_beside_its_json(folder, trained_run, tmp_path, capsys):
+    out = tmp_path / "lists.parquet"
+    run_json(folder, capsys, "recommend", trained_run[1], "--out", str(out), "--k", "10")
+    lists = pd.read_parquet(out)
+    lists.loc[0, "item_id"] = "nowhere"
+    lists.to_parquet(out)
+    asked = ("--dataset", trained_run[0], "--recommendations", str(out), "--by", "age", "--json")
+    quick = ("--set", "draws=200", "--set", "permutations=200")
+    assert main(["--workspace", str(folder), "audit", *asked, *quick]) == 0
+    said, told = capsys.readouterr()
+    assert set(json.loads(said)) == {"users", "exposure", "pricing", "service"}
+    assert "not in the data (nowhere)" in told
+
+
 def test_rerank_says_what_a_policy_costs_and_whom(folder, trained_run, tmp_path, capsys):
     policy = tmp_path / "policy.yaml"
     policy.write_text("steps:\n- step: exposure_limits\n  settings: {items_by: price_band, floor: 1.0}\n")

@@ -134,3 +134,10 @@ def test_measures_above_zero_by_chance_stand_beside_what_chance_gives(open_page,
     bands = table.set_index("Metric")["By chance alone"]
     assert " to " in bands["Attention that does not follow purchases (IAA)"]
     assert (bands != "").sum() < len(bands)  # a share of attention has a target, and no such band
+
+
+def test_joint_exposure_is_shown_from_both_sides(open_page, trained, run_id):
+    app = open_page("exposure", trained[0], run=run_id, by="age")
+    table = next(frame.value for frame in app.dataframe if "Attention of" in frame.value)
+    assert table["Metric"].tolist() == ["II-F", "IG-F", "GI-F", "GG-F", "AI-F", "AG-F"]
+    assert (table["Distance"].astype(float) > 0).all()

@@ -20,7 +20,7 @@ from core.fairness.exposure.engine import Engine
 from core.fairness.exposure.everyone import everyone_rows
 from core.fairness.exposure.item_groups import ItemGroups
 from core.fairness.exposure.matrix import ExposureMatrix, exposure_matrix, joint_exposure
-from core.fairness.exposure.measures import Bought, Shown, lift_contributions, popularity_of, shown
+from core.fairness.exposure.measures import Bought, Shown, buyers_of, lift_contributions, shown
 from core.fairness.exposure.notes import exposure_notes
 from core.fairness.exposure.pooled import seen_groups
 from core.fairness.exposure.popularity import popularity_lift
@@ -140,7 +140,7 @@ def _lift_rows(lists: Shown, part: Partition, bought: Bought | None, engine: Eng
     """Popularity lift of each user group, among users who bought before."""
     if bought is None:
         return []
-    rows, contributions = lift_contributions(lists, bought, popularity_of(bought, lists.n_items))
+    rows, contributions = lift_contributions(lists, bought, buyers_of(bought, lists.n_items))
     there = np.isin(np.arange(len(lists.users)), rows)
     own = among(replace(part, reference=None), there, minimum=engine.settings.minimum_group)
     if own is None:

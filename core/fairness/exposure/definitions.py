@@ -298,7 +298,7 @@ DEFINITIONS: dict[str, Definition] = {
     ),
     "popularity_lift": _metric(
         name="Popularity lift",
-        formula="(mean purchases of items shown − mean purchases of items had) / mean purchases of items had",
+        formula="(mean buyers of items shown − mean buyers of items had) / mean buyers of items had",
         meaning="How much more often bought the items in a group's lists are than those that its users had "
         "before; above 0 lists push what is popular.",
         unit="share of the popularity had",

@@ -22,7 +22,7 @@ from core.fairness.exposure.measures import (
     could_be_listed,
     list_columns,
     pooled_columns,
-    popularity_of,
+    purchases_of,
 )
 from core.fairness.exposure.parity import (
     disparate_impact_ratio,
@@ -49,7 +49,7 @@ IN_UNIT_RANGE += ("ee_d_items_user", "ee_d_groups_user", "ee_r_items_user", "ee_
 
 def everyone_rows(lists: Shown, target_name: str, bought: Bought | None, engine: Engine) -> list[AuditRow]:
     """Rows over all users: shares, per-user metrics, pooled metrics, and those that need purchases."""
-    popularity = None if bought is None else popularity_of(bought, lists.n_items)
+    popularity = None if bought is None else purchases_of(bought, lists.n_items)
     bounded = np.ones(lists.n_groups, bool)
     shares = engine.means("shares", lists.shares, lists.target, bounded)
     merit = popularity if popularity is None else np.bincount(lists.item_groups.codes, weights=popularity)

@@ -65,8 +65,14 @@ def shown(
     return Shown(users, items, groups, weights, item_groups, target, shares)
 
 
-def popularity_of(bought: Bought, n_items: int) -> np.ndarray:
-    """Training purchases of each catalogue item, (I,)."""
+def buyers_of(bought: Bought, n_items: int) -> np.ndarray:
+    """Users who bought each catalogue item before, (I,)."""
+    inside = bought.before[bought.before[ITEM] < n_items]
+    return np.bincount(inside.drop_duplicates([USER, ITEM])[ITEM], minlength=n_items)
+
+
+def purchases_of(bought: Bought, n_items: int) -> np.ndarray:
+    """Purchases of each catalogue item before, (I,)."""
     items = bought.before[ITEM].to_numpy()
     return np.bincount(items[items < n_items], minlength=n_items)
 

@@ -18,10 +18,10 @@ _KALLUS = "after Kallus & Zhou, Fairness, welfare, and equity in personalized pr
 DEFINITIONS: dict[str, Definition] = {
     "same_product_price": _metric(
         name="Price for the same product",
-        formula="Σ w (p̄ₐ − p̄_b) / p̄ over strata, over Σ w; w = nₐ n_b / (nₐ + n_b)",
+        formula="Σ w (p̄ₐ − p̄_b) / p̄ over strata, over Σ w p̄_b / p̄; w = nₐ n_b / (nₐ + n_b)",
         meaning="How much more a group pays for the same product in the same week and store; above 0 it pays "
         "more.",
-        unit="share of the price",
+        unit="share of what the others pay",
         range="no fixed ends",
         ideal="0",
         source=_OVERLAP,

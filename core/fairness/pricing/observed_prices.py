@@ -60,7 +60,7 @@ def observed_price_rows(
     valuations; how each is taken from purchases is ours.
 
     Args:
-        purchases: of products sold by the piece (`without_weighed`). part: of their users.
+        purchases: of products sold by the piece (`sold_by_weight`). part: of their users.
         chosen: bool (N,) lines of the products asked about. income: (U,) of `incomes`, NaN where unknown.
         tolerance: as a share of the metric over all users; `price_tolerance` that of the disparity.
     """

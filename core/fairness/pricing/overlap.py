@@ -70,12 +70,13 @@ def cells(
     return Cells(keys[shared] % n_users, pd.factorize(of_stratum[shared])[0], *parts, money)
 
 
-def overlap_gap(cells: Cells, own: np.ndarray, other: np.ndarray) -> Overlap:
+def overlap_gap(cells: Cells, own: np.ndarray, other: np.ndarray, *, relative: bool = False) -> Overlap:
     """The mean difference of outcomes within strata, one side minus the other, with overlap weights:
 
         gap = sum_s w_s (mean_sa - mean_sb) / sum_s w_s,  w_s = n_sa n_sb / (n_sa + n_sb)
 
-    over all strata with lines of both sides. A user's influence is how far the gap moves when the user is left out
+    over all strata with lines of both sides; relative: as a share of the other side's mean, sum_s w_s mean_sb below the
+    line, so that outcomes may be on any scale within a stratum. A user's influence is how far the gap moves when the user is left out
     (jackknife). It counts what leaving out does to the means of small strata, where standard errors from residuals
     are too small, since a mean of two follows each of them.
 
@@ -84,7 +85,7 @@ def overlap_gap(cells: Cells, own: np.ndarray, other: np.ndarray) -> Overlap:
     """
     both = cells.of(own | other)
     n, total = (_by_side(both, values, own) for values in (both.n, both.total))  # (2, S) each
-    above, below = _numerator(n, total), _denominator(n)
+    above, below = _numerator(n, total), _denominator(n, total, relative)
     sums = above.sum(), below.sum()
     # A stratum's numerator and denominator without each user of it
     side = own[both.user].astype(int) ^ 1
@@ -97,14 +98,15 @@ def overlap_gap(cells: Cells, own: np.ndarray, other: np.ndarray) -> Overlap:
         np.bincount(both.user, whole[both.stratum] - without, minlength=n_users)
         for whole, without in (
             (above, _numerator(n_without, total_without)),
-            (below, _denominator(n_without)),
+            (below, _denominator(n_without, total_without, relative)),
         )
     )
     left = sums[1] - lost_below
     told = sums[1] > 0 and left.min() > 1e-9 * sums[1]
     value = sums[0] / sums[1] if told else np.nan
     influence = value - (sums[0] - lost_above) / left if told else np.zeros(n_users)
-    usable = below[both.stratum] > 0
+    shared = n.min(axis=0) > 0
+    usable = shared[both.stratum]
     users = np.zeros(n_users, bool)
     users[both.user[usable]] = True
     money = both.money.sum()
@@ -113,7 +115,7 @@ def overlap_gap(cells: Cells, own: np.ndarray, other: np.ndarray) -> Overlap:
         influence,
         _scores(both, n.sum(axis=0), total.sum(axis=0), n_users),
         float(both.weight[usable].sum() / money) if money > 0 else float("nan"),
-        int((below > 0).sum()),
+        int(shared.sum()),
         users,
     )
 
@@ -132,8 +134,9 @@ def _numerator(n: np.ndarray, total: np.ndarray) -> np.ndarray:
     return (n[1] * total[0] - n[0] * total[1]) / np.maximum(n.sum(axis=0), 1)
 
 
-def _denominator(n: np.ndarray) -> np.ndarray:
-    return n[0] * n[1] / np.maximum(n.sum(axis=0), 1)
+def _denominator(n: np.ndarray, total: np.ndarray, relative: bool) -> np.ndarray:
+    """w_s, or w_s mean_sb if relative."""
+    return n[0] * (total[1] if relative else n[1]) / np.maximum(n.sum(axis=0), 1)
 
 
 def _scores(both: Cells, n: np.ndarray, total: np.ndarray, n_users: int) -> np.ndarray:

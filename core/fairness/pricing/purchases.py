@@ -27,7 +27,9 @@ from core.schema.tables import (
 )
 
 DISCOUNTS = {"loyalty": LOYALTY_DISCOUNT, "coupon": COUPON_DISCOUNT, "coupon_match": COUPON_MATCH}
-VARIES = 0.01  # a shelf price that differs by more than this share between two lines is another price
+VARIES = (
+    0.1  # shelf prices that differ by more than this share within a week are those of packs of other weights
+)
 WEIGHED = 0.1  # of repeated purchases with another price, above which a product is sold by weight
 PRIOR_LINES = 4  # what is known of the category counts as much as this many lines of the product
 HALF_CENT = 0.005  # less is no discount, only a division
@@ -51,13 +53,14 @@ class Purchases:
             data have none), discounts per unit where the data have them, `day` and `week` (numbers of the local
             calendar's), `split`, `channel` and `category` (codes, -1 where missing), where the data have them.
         users: (U,) codes of the users with a line, ascending: who is audited.
-        read: purchase lines looked at. dropped: how many of them went, by reason.
+        read: purchase lines looked at. dropped: how many of them went, by reason. notes: what to know of the prices.
     """
 
     lines: pd.DataFrame
     users: np.ndarray
     read: int
     dropped: dict[str, int]
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def place(self) -> np.ndarray:
@@ -174,21 +177,6 @@ def _unpriced(lines: pd.DataFrame, maximum_quantity: float, free: bool) -> tuple
     return dropped, kept
 
 
-def without_weighed(purchases: Purchases) -> Purchases:
-    """The lines of products sold by the piece.
-
-    Of what is sold by weight (produce, meat, fuel) a line tells the price of a pack, so that who buys larger packs seems to
-    pay more. Such products give themselves away where one user buys one of them repeatedly in the same store and week at
-    different shelf prices. Only prices within one user count, so prices that differ between persons, which an
-    audit is to find, drop nothing.
-    """
-    weighed = sold_by_weight(purchases)
-    if weighed.all():
-        raise InputError("Every product seems to be sold by weight: no unit price can be compared.")
-    dropped = purchases.dropped | {"sold by weight": int(weighed.sum())}
-    return replace(only(purchases, ~weighed), dropped=dropped)
-
-
 def only(purchases: Purchases, kept: np.ndarray) -> Purchases:
     """Some of the lines, bool (N,), with their users; what was dropped before is told as it was.
 
@@ -204,16 +192,22 @@ def only(purchases: Purchases, kept: np.ndarray) -> Purchases:
 
 
 def sold_by_weight(purchases: Purchases) -> np.ndarray:
-    """(N,) whether a line's product is sold by weight: its share of repeated lines with another price, drawn towards that of
-    its category where there are few, is above a tenth."""
+    """(N,) whether a line's product is sold by weight.
+
+    Of what is sold by weight (produce, meat) a line tells the price of a pack, so that who buys larger packs seems to pay
+    more. Such products give themselves away where one user buys one of them repeatedly in the same store and week at
+    shelf prices that are far apart: a product is one if its share of such lines, drawn towards that of its category where
+    there are few, is above a tenth. Only prices within one user count, so prices that differ between persons, which an
+    audit is to find, tell nothing; nor do paid prices, which discounts move.
+    """
     lines = purchases.lines
-    listed = lines[LIST_PRICE].to_numpy()
-    price = np.where(np.isnan(listed), lines[PAID_PRICE].to_numpy(), listed)
+    price = lines[LIST_PRICE].to_numpy()
+    known = np.isfinite(price)
     same = codes([purchases.place, *(lines[name].to_numpy() for name in STRATA[purchases.finest])])
     low, high = np.full(same.max() + 1, np.inf), np.zeros(same.max() + 1)
-    np.minimum.at(low, same, price)
-    np.maximum.at(high, same, price)
-    repeated = (np.bincount(same) > 1)[same]
+    np.minimum.at(low, same[known], price[known])
+    np.maximum.at(high, same[known], price[known])
+    repeated = known & (np.bincount(same, known) > 1)[same]
     varies = repeated & (high > low * (1 + VARIES))[same]
     item, category = codes([lines[ITEM].to_numpy()]), codes([lines.get(CATEGORY, lines[ITEM]).to_numpy()])
     of_category = np.bincount(category, varies) / np.maximum(np.bincount(category, repeated), 1)

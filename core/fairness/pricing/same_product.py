@@ -37,12 +37,12 @@ def same_product_gap(
     stratum: str | None = None,
     price: str = PAID_PRICE,
 ) -> WithinStrata:
-    """How much more a group pays for the same, as a share of the price:
+    """How much more a group pays for the same than the others do, as a share of what the others pay:
 
-        gap(a, b) = sum_s w_s (p_sa - p_sb) / p_s / sum_s w_s,  w_s = n_sa n_sb / (n_sa + n_sb)
+        gap(a, b) = sum_s w_s (p_sa - p_sb) / p_s / sum_s w_s p_sb / p_s,  w_s = n_sa n_sb / (n_sa + n_sb)
 
     with p_sa the mean unit price of the group's lines in stratum s, p_s that of everybody's, and n lines. Overlap weights;
-    our definition. The stratum's price level p_s counts as known in intervals.
+    our definition. p_s makes strata of dear and cheap products count alike; it counts as known in intervals.
 
     Args:
         part: of `purchases.users`. stratum: a name of `STRATA`; None: the finest that the data know.
@@ -54,7 +54,7 @@ def same_product_gap(
     table = cells(
         prices / level[code], purchases.place, code, purchases.revenue, n_users=len(purchases.users)
     )
-    return within_strata(table, part, settings=settings, permutations=permutations, rng=rng)
+    return within_strata(table, part, settings=settings, permutations=permutations, rng=rng, relative=True)
 
 
 def within_strata(
@@ -65,16 +65,18 @@ def within_strata(
     permutations: int,
     rng: np.random.Generator,
     strata: np.ndarray | None = None,
+    relative: bool = False,
 ) -> WithinStrata:
     """The overlap-weighted gap of each compared group.
 
     Args:
         strata: (U,) control strata of users within which labels are shuffled; None: among all.
+        relative: as a share of the reference's mean.
     """
     gaps, coverage, usable = [], [], []
     for group in part.compared:
         own, other = part.sides(group)
-        found = overlap_gap(table, own, other)
+        found = overlap_gap(table, own, other, relative=relative)
         gaps.append(
             judged_overlap(
                 found, own, other, settings=settings, permutations=permutations, rng=rng, strata=strata

@@ -315,7 +315,7 @@ def _bounds(name: str) -> tuple[float, float]:
 def _notes(purchases: Purchases) -> list[str]:
     """How many purchases stand behind the numbers, and what of the shop's was left out, by reason."""
     dropped = ", ".join(f"{count:,} ({reason})" for reason, count in purchases.dropped.items() if count)
-    said = [f"{len(purchases.lines):,} purchase lines of {len(purchases.users):,} users."]
+    said = [f"{len(purchases.lines):,} purchase lines of {len(purchases.users):,} users.", *purchases.notes]
     return (
         [*said, f"Of the whole shop's lines these have no comparable price: {dropped}."] if dropped else said
     )

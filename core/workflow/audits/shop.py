@@ -32,6 +32,11 @@ from core.schema.tables import (
 from core.store.workspace import Workspace
 
 EPOCH = date(1970, 1, 1)
+MOST_WEIGHED = 0.5  # of all priced lines; with more, nothing is taken to be sold by weight
+VARYING = (
+    "Most products here have shelf prices far apart for one user within a week. If they are sold by weight, gaps also tell "
+    "who buys larger packs."
+)
 
 
 @dataclass(frozen=True)
@@ -73,9 +78,20 @@ class Shop:
         )
 
     @cached_property
+    def weighed(self) -> np.ndarray:
+        """Which of the priced lines seem to be sold by weight."""
+        return sold_by_weight(self.priced)
+
+    @property
+    def prices_vary(self) -> bool:
+        """Whether that many seem to be sold by weight that prices themselves may be what varies."""
+        return bool(self.weighed.mean() > MOST_WEIGHED)
+
+    @cached_property
     def comparable(self) -> np.ndarray:
         """Which of the priced lines are sold by the piece and for money, so that unit prices can be compared."""
-        return ~sold_by_weight(self.priced) & (self.priced.lines[PAID_PRICE].to_numpy() > 0)
+        by_the_piece = ~self.weighed | self.prices_vary
+        return by_the_piece & (self.priced.lines[PAID_PRICE].to_numpy() > 0)
 
     @property
     def has_prices(self) -> bool:
@@ -161,8 +177,13 @@ def prices_within(shop: Shop, scope: Scope, *, comparable: bool = False) -> Purc
     if not comparable:
         return only(shop.priced, kept)
     left_out = int((kept & ~shop.comparable).sum())
+    if left_out and left_out == kept.sum():
+        raise InputError(
+            "All that was bought here was free, or is sold by weight: no unit price can be compared."
+        )
     found = only(shop.priced, kept & shop.comparable)
-    return replace(found, dropped=found.dropped | {"free, or sold by weight": left_out})
+    notes = (VARYING,) if shop.prices_vary else ()
+    return replace(found, dropped=found.dropped | {"free, or sold by weight": left_out}, notes=notes)
 
 
 def buyers_within(shop: Shop, scope: Scope) -> np.ndarray:

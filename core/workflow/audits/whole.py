@@ -42,7 +42,7 @@ from core.workflow.policies.rerank import rerank
 from core.workflow.runs import load_run, run_table
 from core.workflow.service import PREDICTIONS, outcomes_told
 
-MOST_LINES = 12  # of one part, in a text
+MOST_LINES, LONGEST_NAME = 12, 40  # of one part, and of a group's name, in a text
 Ask = Callable[[], Section]
 
 
@@ -272,4 +272,5 @@ def _table(rows: pd.DataFrame, *, most: int | None) -> str:
     columns = ["attribute", "group", "metric", "value", "low", "high", "n", "p_adjusted", "verdict"]
     if gaps.empty:
         return "nothing to compare"
+    gaps = gaps.assign(group=gaps["group"].str.slice(0, LONGEST_NAME))
     return gaps[columns].to_string(index=False, float_format="{:.4f}".format, na_rep="")

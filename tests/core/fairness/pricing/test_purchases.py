@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from core.errors import InputError
-from core.fairness.pricing.purchases import codes, priced_lines, without_weighed
+from core.fairness.pricing.purchases import codes, priced_lines, sold_by_weight
 
 
 def events(**columns) -> pd.DataFrame:
@@ -108,22 +108,27 @@ def weighed_shop():
     return table, items
 
 
-def test_what_is_sold_by_weight_goes_and_prices_that_differ_between_persons_stay():
+def test_what_is_sold_by_weight_shows_and_prices_that_differ_between_persons_do_not():
     table, items = weighed_shop()
-    found = without_weighed(priced_lines(table, items, zone="UTC"))
-    assert found.lines["item"].unique().tolist() == [2]  # b goes with its category: nobody bought it twice
-    assert found.dropped["sold by weight"] == 13
-    assert len(found.lines) == found.read - sum(found.dropped.values())
-    assert found.users.tolist() == list(range(6))
-    assert found.place.tolist() == found.lines["user"].tolist()
+    found = priced_lines(table, items, zone="UTC")
+    weighed = sold_by_weight(found)
+    assert sorted(found.lines["item"][weighed].unique()) == [0, 1]  # b goes with its category
+    assert found.lines["item"][~weighed].unique().tolist() == [2]
 
 
 def test_without_categories_each_product_speaks_for_itself():
-    found = without_weighed(priced_lines(weighed_shop()[0], zone="UTC"))
-    assert sorted(found.lines["item"].unique()) == [1, 2]
+    found = priced_lines(weighed_shop()[0], zone="UTC")
+    assert sorted(found.lines["item"][~sold_by_weight(found)].unique()) == [1, 2]
 
 
-def test_a_shop_of_weighed_goods_alone_is_refused():
+@pytest.mark.parametrize("spread", [0.0, 0.02, 0.05])
+def test_prices_that_move_a_little_within_a_week_are_no_weights(spread):
     table, items = weighed_shop()
-    with pytest.raises(InputError, match="sold by weight"):
-        without_weighed(priced_lines(table[table["item"] != 2], items, zone="UTC"))
+    rng = np.random.default_rng(0)
+    table["list_price"] = (2.0 + table["item"]) * rng.uniform(1 - spread, 1 + spread, len(table))
+    assert not sold_by_weight(priced_lines(table, items, zone="UTC")).any()
+
+
+def test_paid_prices_tell_no_weights():
+    table, items = weighed_shop()
+    assert not sold_by_weight(priced_lines(table.drop(columns="list_price"), items, zone="UTC")).any()

@@ -32,13 +32,14 @@ def small_table():
     return cells(price, user, stratum, price, n_users=4), np.array([True, True, False, False])
 
 
-def by_hand(user, stratum, price, own):
+def by_hand(user, stratum, price, own, *, relative=False):
     above = below = 0.0
     for one in np.unique(stratum):
         a, b = (price[(stratum == one) & (own[user] == side)] for side in (True, False))
         if len(a) and len(b):
             weight = len(a) * len(b) / (len(a) + len(b))
-            above, below = above + weight * (a.mean() - b.mean()), below + weight
+            above += weight * (a.mean() - b.mean())
+            below += weight * (b.mean() if relative else 1)
     return above / below
 
 
@@ -48,18 +49,22 @@ def test_gap_by_hand():
     # stratum 0: means 11 and 29/3, weight 2 * 3 / 5; stratum 1: means 4 and 5, weight 1 / 2
     assert found.value == pytest.approx((1.2 * (11 - 29 / 3) + 0.5 * (4 - 5)) / 1.7)
     assert (found.coverage, found.strata) == (1.0, 2)
+    share = overlap_gap(table, own, ~own, relative=True)
+    assert share.value == pytest.approx((1.2 * (11 - 29 / 3) + 0.5 * (4 - 5)) / (1.2 * 29 / 3 + 0.5 * 5))
+    assert (share.coverage, share.strata) == (1.0, 2)
 
 
-def test_influence_is_what_leaving_a_user_out_changes():
+@pytest.mark.parametrize("relative", [False, True])
+def test_influence_is_what_leaving_a_user_out_changes(relative):
     rng = np.random.default_rng(0)
     user, stratum = rng.integers(0, 12, 80), rng.integers(0, 10, 80)
     price, own = rng.gamma(2, 1, 80), np.arange(12) < 5
-    found = overlap_gap(cells(price, user, stratum, price, n_users=12), own, ~own)
-    whole = by_hand(user, stratum, price, own)
+    found = overlap_gap(cells(price, user, stratum, price, n_users=12), own, ~own, relative=relative)
+    whole = by_hand(user, stratum, price, own, relative=relative)
     assert found.value == pytest.approx(whole)
     for one in range(12):
         kept = user != one
-        left = by_hand(user[kept], stratum[kept], price[kept], own)
+        left = by_hand(user[kept], stratum[kept], price[kept], own, relative=relative)
         assert found.influence[one] == pytest.approx(whole - left, abs=1e-12)
 
 
@@ -71,7 +76,26 @@ def test_gap_is_the_coefficient_of_a_fit_with_an_effect_per_stratum():
     relative = price / pd.Series(price).groupby(code).transform("mean").to_numpy()
     design = np.column_stack([group[purchases.place], pd.get_dummies(code).to_numpy(float)])
     fitted = np.linalg.lstsq(design, relative, rcond=None)[0][0]
-    assert gap_of(events, group).gaps.interval.value[0] == pytest.approx(fitted, abs=1e-9)
+    own = group.astype(bool)
+    paid = (
+        by_hand(purchases.place, code, relative, own),
+        by_hand(purchases.place, code, relative, own, relative=True),
+    )
+    assert paid[0] == pytest.approx(fitted, abs=1e-9)
+    assert gap_of(events, group).gaps.interval.value[0] == pytest.approx(paid[1], abs=1e-9)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+def test_the_gap_is_a_share_of_what_the_others_pay_however_many_they_are(share):
+    """Exactly 20 % more for everything: 0.2, also where most buyers are of the group."""
+    rng = np.random.default_rng(1)
+    group = (np.arange(200) < 200 * share).astype(int)
+    user, item = rng.integers(0, 200, 4000), rng.integers(0, 12, 4000)
+    price = (1.0 + item) * np.where(group[user] == 1, 1.2, 1.0)
+    level = np.bincount(item, price) / np.bincount(item)
+    table = cells(price / level[item], user, item, price, n_users=200)
+    found = overlap_gap(table, group == 1, group == 0, relative=True)
+    assert found.value == pytest.approx(0.2)
 
 
 def test_coverage_is_the_share_of_money_in_strata_with_both():
