@@ -49,6 +49,8 @@ KNOWN_AT_ORDER = (
     "instalments",
     "purchase_time_known",
 )
+MEASURED_AT_ORDER = ("distance_km", "price", "pieces", "sellers", "weight_g", "volume_cm3", "instalments")
+FLAGGED_AT_ORDER = ("same_state", "purchase_time_known")
 # predictions of service quality
 OUTCOME, OBSERVED, PREDICTED, EXPECTED, LOW, HIGH = (
     "outcome",
@@ -195,6 +197,8 @@ CONTRACTS: dict[str, pa.DataFrameSchema] = {
             DELIVERED_AT: _time(nullable=True, required=False),
             RETURNED: _flag(),
             FREIGHT: _number(0, nullable=True),
+            **{name: _number(0, nullable=True) for name in MEASURED_AT_ORDER},
+            **{name: _flag() for name in FLAGGED_AT_ORDER},
         }
     ),
     "offers": _table(
@@ -228,7 +232,7 @@ CONTRACTS: dict[str, pa.DataFrameSchema] = {
         {
             USER_ID: _identifier(),
             ITEM_ID: _identifier(),
-            RANK: _number(1, required=True),
+            RANK: _number(required=True),  # odd ones are left out where lists are read, and told
             SCORE: _number(nullable=True),
             POLICY: _text(),
         },

@@ -11,7 +11,7 @@ from core.data.splits import local_dates
 from core.errors import InputError
 from core.fairness.pricing.purchases import DAY
 from core.fairness.rows import AuditRow
-from core.fairness.service.adjusted import adjusted_rows
+from core.fairness.service.adjusted import adjusted_rows, design
 from core.fairness.service.all_or_none import all_or_none
 from core.fairness.service.response import RESPONSE_METRICS, Propensities, propensities, response_rows
 from core.schema.documents import Dataset
@@ -132,12 +132,13 @@ def deliveries(orders: pd.DataFrame) -> pd.DataFrame:
 
 
 def circumstances(orders: pd.DataFrame, shop: Shop) -> pd.DataFrame:
-    """What is known when an order is placed, as far as the data tell; what never varies is left out."""
+    """What is known when an order is placed, as far as the data tell; what holds nothing equal is left out: what never
+    varies, and text of which hardly any value comes again."""
     found = orders[[name for name in CIRCUMSTANCES if name in orders]]
     if shop.zone is not None:
         month = local_dates(orders[TIMESTAMP], shop.zone).dt.strftime("%Y-%m")
         found = found.assign(**{MONTH: month})
-    return found[[name for name in found if found[name].nunique(dropna=False) > 1]]
+    return found[[name for name in found if design(found[[name]]).shape[1]]]
 
 
 def in_parts(known: pd.DataFrame) -> pd.DataFrame:

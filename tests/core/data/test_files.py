@@ -107,6 +107,16 @@ def test_a_broken_file_is_refused(write, content, problem, rows):
     assert error.rows == rows
 
 
+def test_what_is_known_of_orders_comes_as_numbers_and_flags(write):
+    rows = "user_id,timestamp,distance_km,weight_g,same_state\nu1,2024-03-01,12.5,300,yes\nu2,2024-03-02,,40,no\n"
+    service = read_file(write(rows), "service")
+    assert service["distance_km"].tolist()[0] == 12.5
+    assert service[["distance_km", "weight_g"]].dtypes.eq("float64").all()
+    assert service["same_state"].tolist() == [True, False]
+    error = refused(write(rows.replace("12.5", "far")), "service")
+    assert "distance_km" in str(error)
+
+
 def test_a_name_that_is_no_text_is_refused_in_printable_words(write):
     path = write(GOOD)
     odd = path.rename(path.with_name(os.fsdecode(b"events\xff.csv")))

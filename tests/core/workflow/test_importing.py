@@ -50,6 +50,7 @@ def odd(lists) -> pd.DataFrame:
     lists.loc[lists["item_id"] == "i5", "rank"] = 6.5
     lists.loc[(lists["user_id"] == "u3") & (lists["item_id"] == "i1"), ["rank", "score"]] = [1, np.nan]
     lists.loc[(lists["user_id"] == "u4") & (lists["item_id"] == "i2"), "score"] = np.nan
+    lists.loc[(lists["user_id"] == "u5") & lists["item_id"].isin(["i8", "i9"]), "rank"] = [0, -2]
     strangers = [("nobody", "i1", 1.0, 1.0), ("u1", "nothing", 30.0, 1.0)]
     return pd.concat([lists, pd.DataFrame(strangers, columns=[*COLUMNS, "score"])])
 

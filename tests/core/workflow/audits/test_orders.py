@@ -43,6 +43,14 @@ def test_where_the_circumstances_explain_everything_there_is_no_alarm():
     assert alarms <= 1
 
 
+def test_text_that_never_comes_again_is_not_called_held_equal():
+    shop, orders, _ = served(seed=1)
+    names = [f"place {place}" for place in range(len(orders))]
+    found = delivery(shop, orders.assign(seller_state=names), BY_REGION)
+    assert not any("seller" in note for note in found.notes if note.startswith("Held equal"))
+    assert any("distance" in note for note in found.notes if note.startswith("Held equal"))
+
+
 def test_days_and_lateness_by_hand():
     shop, orders, _ = served(60)
     rows = delivery(shop, orders, BY_REGION).rows
