@@ -41,13 +41,13 @@ def read_delimited(path: Path, expected: set[str]) -> tuple[pd.DataFrame, list[s
         raise TableError(problem, source=path.name, rows=rows)
     if table.num_rows == 0:
         raise TableError("has a header but no rows", source=path.name)
-    unnamed = [name for name in table.column_names if not name]
+    named = [place for place, name in enumerate(table.column_names) if name]
     notes = (
         [] if encoding.startswith("utf") else [f"{path.name} was read as {encoding}, since it is not UTF-8."]
     )
-    if unnamed:
+    if len(named) < table.num_columns:
         notes.append(f"{path.name}: a column without a name was left out.")
-    return table.drop_columns(unnamed).to_pandas(), notes
+    return table.select(named).to_pandas(), notes
 
 
 def _header(path: Path, encoding: str, expected: set[str]) -> tuple[list[str], str]:

@@ -70,7 +70,8 @@ def audit_users(
     metrics = metrics_at(per_user, settings.k)
     codes = checked_users(per_user, metrics, n_users=len(users))
     names = (*metrics, f"coverage@{settings.k}")
-    parts = _partitions(users, codes, names, settings)
+    listed = np.isin(codes, top_k.loc[top_k[RANK] <= settings.k, USER])
+    parts = _partitions(users, codes, listed, names, settings)
     tests = sum(part.comparisons for part in parts) * len(names)
     permutations = enough_permutations(tests, settings)
     values = per_user[metrics].to_numpy(dtype=np.float64)
@@ -90,14 +91,19 @@ def audit_users(
 
 
 def _partitions(
-    users: pd.DataFrame, codes: np.ndarray, metrics: tuple[str, ...], settings: AuditSettings
+    users: pd.DataFrame,
+    codes: np.ndarray,
+    listed: np.ndarray,
+    metrics: tuple[str, ...],
+    settings: AuditSettings,
 ) -> list[Partition]:
-    """The audited users by each grouping, if they are enough to show any."""
-    if len(codes) < settings.minimum_group:
-        raise InputError(
-            f"Fewer than {settings.minimum_group} users have purchases to judge by; nothing can be shown."
-        )
-    options = {"minimum": settings.minimum_group, "reference": settings.reference}
+    """The audited users by each grouping, if they are enough to show any; lists that are not there hit nothing, so that a
+    group's numbers are those of its users with a list."""
+    least = settings.minimum_group
+    for enough, lacking in ((len(codes), "purchases to judge by"), (listed.sum(), "a list to judge")):
+        if enough < least:
+            raise InputError(f"Fewer than {least} users have {lacking}; nothing can be shown.")
+    options = {"minimum": least, "reference": settings.reference, "counted": listed}
     parts = [partition(group_labels(users, by, bins=settings.bins), codes, **options) for by in settings.by]
     _check_names(parts, metrics, settings)
     return parts

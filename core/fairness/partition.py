@@ -104,19 +104,28 @@ def everybody(n_users: int) -> Partition:
     return Partition(ALL, (ALL,), np.array([SHOWN]), np.zeros(n_users, dtype=int), reference=None)
 
 
-def partition(groups: Groups, codes: np.ndarray, *, minimum: int, reference: str | None = None) -> Partition:
+def partition(
+    groups: Groups,
+    codes: np.ndarray,
+    *,
+    minimum: int,
+    reference: str | None = None,
+    counted: np.ndarray | None = None,
+) -> Partition:
     """Split the audited users, and hide what must be hidden.
 
     Args:
         codes: (U,) user codes of the audited users.
         minimum: users below which a group is hidden.
         reference: name of the group that the others are compared with; None, or no group of these: the rest.
+        counted: bool (U,) who makes a group large enough, such as those with a list: where others can add nothing to a
+            number, it tells of these alone. None: all.
 
     Raises:
         SettingsError: the reference group is hidden.
     """
     of_user = groups.codes[codes]
-    counts = np.bincount(of_user, minlength=len(groups.names))
+    counts = np.bincount(of_user if counted is None else of_user[counted], minlength=len(groups.names))
     states = group_states(counts.reshape(groups.shape), minimum).ravel()
     shown = np.flatnonzero(states == SHOWN)
     stratum = np.full(len(states), len(shown))

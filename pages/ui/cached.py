@@ -11,6 +11,7 @@ from core.fairness.audit import AuditResult
 from core.fairness.compare import RunComparison
 from core.schema.documents import Dataset, Run
 from core.schema.settings import AuditSettings
+from core.schema.tables import USER
 from core.store.workspace import Workspace
 from core.workflow import (
     behaviour_groups,
@@ -145,9 +146,9 @@ def quality(_workspace: Workspace, run_id: str, *, settings: AuditSettings) -> S
 @st.cache_data(max_entries=64, show_spinner="Searching all crossings …", hash_funcs=BY_CONTENT)
 def slices(_workspace: Workspace, run_id: str, *, settings: AuditSettings) -> SlicesFound:
     run = load_run(_workspace, run_id)
-    return find_worst(
-        shop(_workspace, run.dataset), per_user_of_run(_workspace, run, settings.k, "test"), settings
-    )
+    per_user = per_user_of_run(_workspace, run, settings.k, "test")
+    listed = per_user[USER].isin(lists(_workspace, run_id)[USER])  # the others' lists hit nothing
+    return find_worst(shop(_workspace, run.dataset), per_user[listed], settings)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

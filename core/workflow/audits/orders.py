@@ -133,12 +133,12 @@ def deliveries(orders: pd.DataFrame) -> pd.DataFrame:
 
 def circumstances(orders: pd.DataFrame, shop: Shop) -> pd.DataFrame:
     """What is known when an order is placed, as far as the data tell; what holds nothing equal is left out: what never
-    varies, and text of which hardly any value comes again."""
+    varies where it is known, and text of which hardly any value comes again."""
     found = orders[[name for name in CIRCUMSTANCES if name in orders]]
     if shop.zone is not None:
         month = local_dates(orders[TIMESTAMP], shop.zone).dt.strftime("%Y-%m")
         found = found.assign(**{MONTH: month})
-    return found[[name for name in found if design(found[[name]]).shape[1]]]
+    return found[[name for name in found if design(found.loc[found[name].notna(), [name]]).shape[1]]]
 
 
 def in_parts(known: pd.DataFrame) -> pd.DataFrame:

@@ -29,7 +29,18 @@ from core.fairness.quality.tail import WORST_SHARE, tail_rows, worst_share_value
 from core.fairness.rows import AuditRow
 from core.schema.documents import Run
 from core.schema.settings import SPLITS, AuditSettings, Split
-from core.schema.tables import EXPECTED, IN_CATALOGUE, ITEM, OBSERVED, OUTCOME, PREDICTED, RATING, SPLIT, USER
+from core.schema.tables import (
+    EXPECTED,
+    IN_CATALOGUE,
+    ITEM,
+    OBSERVED,
+    OUTCOME,
+    PREDICTED,
+    RANK,
+    RATING,
+    SPLIT,
+    USER,
+)
 from core.store.workspace import Workspace
 from core.workflow.audits.list_measures import (
     ENVY,
@@ -81,7 +92,8 @@ def quality(
         raise SettingsError(f"No NDCG was computed at k={settings.k}.")
     per_user = per_user[per_user[USER].isin(buyers_within(shop, settings.scope))]
     codes, ndcg = checked_users(per_user, [name], n_users=len(shop.users)), per_user[name].to_numpy(float)
-    parts = partitions(shop.users, codes, settings)
+    listed = np.isin(codes, lists.loc[lists[RANK] <= settings.k, USER])
+    parts = partitions(shop.users, codes, settings, counted=listed)
     measures = list_measures(shop, lists, codes, settings, split=split)
     rated = _rated(shop, ratings, settings)
     tolerances = _tolerances(ndcg, measures, settings)

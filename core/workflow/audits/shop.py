@@ -217,19 +217,21 @@ def catalogue_within(shop: Shop, scope: Scope) -> pd.DataFrame:
     return shop.items.assign(**{IN_CATALOGUE: shop.items[IN_CATALOGUE] & inside})
 
 
-def partitions(users: pd.DataFrame, codes: np.ndarray, settings: AuditSettings) -> list[Partition]:
+def partitions(
+    users: pd.DataFrame, codes: np.ndarray, settings: AuditSettings, *, counted: np.ndarray | None = None
+) -> list[Partition]:
     """The audited users by each grouping.
 
     Args:
-        users: row r is user code r. codes: (U,) audited users.
+        users: row r is user code r. codes: (U,) audited users. counted: see `core.fairness.partition.partition`.
 
     Raises:
         InputError: fewer users than `minimum_group`. NotFound: no such attribute.
         SettingsError: the reference group is hidden.
     """
-    if len(codes) < settings.minimum_group:
+    if (len(codes) if counted is None else counted.sum()) < settings.minimum_group:
         raise InputError(
             f"Fewer than {settings.minimum_group} users are left in this part of the shop; nothing can be shown."
         )
-    options = {"minimum": settings.minimum_group, "reference": settings.reference}
+    options = {"minimum": settings.minimum_group, "reference": settings.reference, "counted": counted}
     return [partition(group_labels(users, by, bins=settings.bins), codes, **options) for by in settings.by]

@@ -117,6 +117,12 @@ def test_what_is_known_of_orders_comes_as_numbers_and_flags(write):
     assert "distance_km" in str(error)
 
 
+def test_columns_without_a_name_are_left_out_however_many(write):
+    events = read_file(write("user_id,,item_id,timestamp,\nu1,x,i1,2024-03-01,y\n"), "events")
+    assert list(events) == ["user_id", "item_id", "timestamp"]
+    assert "without a name" in events.attrs["notes"][0]
+
+
 def test_a_name_that_is_no_text_is_refused_in_printable_words(write):
     path = write(GOOD)
     odd = path.rename(path.with_name(os.fsdecode(b"events\xff.csv")))

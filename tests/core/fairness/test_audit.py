@@ -366,3 +366,20 @@ def test_too_few_users_are_not_audited(shop):
     per_user, top_k, users = shop
     with pytest.raises(InputError, match="Fewer than 10 users"):
         audit((per_user.iloc[:9], top_k, users))
+
+
+def test_a_group_of_whom_few_have_a_list_is_hidden_with_another(shop):
+    """Lists that are not there hit nothing: the group's mean would tell of the few who have one."""
+    per_user, top_k, users = shop
+    youngest = per_user["user"][users["age"].to_numpy()[per_user["user"]] == "18-24"]
+    few = ~top_k["user"].isin(youngest[5:])
+    found = audit((per_user, top_k[few], users)).rows
+    assert set(found.loc[found["suppressed"], "group"]) >= {"18-24"}
+    assert found.loc[found["suppressed"], "group"].nunique() == 2  # lest the rest be worked out
+    assert found.loc[found["suppressed"], "value"].isna().all()
+
+
+def test_an_audit_of_hardly_any_lists_is_refused(shop):
+    per_user, top_k, users = shop
+    with pytest.raises(InputError, match="have a list"):
+        audit((per_user, top_k[top_k["user"] < 5], users))

@@ -274,3 +274,13 @@ def test_what_is_not_there_is_one_clear_error(two, changes, error, words):
 def test_too_few_users_are_an_error():
     with pytest.raises(InputError, match="Fewer than 10 users"):
         asked(random_shop(users_of(a=9)))
+
+
+def test_a_group_of_whom_few_have_a_list_has_no_number(two):
+    """What nobody shows hits nothing, so the group's numbers would tell of the few who have a list."""
+    users = two.shop.users
+    few = two.lists["user"].isin(users.index[users["group"] == "a"][4:])
+    rows = quality(two.shop, two.lists[~few], two.per_user, SETTINGS).rows
+    assert rows.loc[rows["group"].isin(["a", "b"]), "value"].isna().all()
+    with pytest.raises(InputError, match="Fewer than"):
+        quality(two.shop, two.lists[two.lists["user"] < 4], two.per_user, SETTINGS)

@@ -6,10 +6,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.data.files import read_file
 from core.errors import InputError, NotFound
 from core.schema.settings import Scope
 from core.workflow.audits.orders import answers, circumstances, deliveries, delivery, one_per_order
-from tests.core.workflow.audits.served import BY_REGION, SMALL, gap, mean, numbers_of, served, shop_with
+from tests.core.workflow.audits.served import (
+    BY_REGION,
+    REGIONS,
+    SMALL,
+    gap,
+    mean,
+    numbers_of,
+    served,
+    shop_with,
+)
 
 UNEQUAL = "unequal"
 
@@ -43,12 +53,29 @@ def test_where_the_circumstances_explain_everything_there_is_no_alarm():
     assert alarms <= 1
 
 
+def test_distance_in_a_csv_explains_the_waiting_that_it_alone_drives(tmp_path):
+    shop, orders, _ = served(600, seed=2)
+    far = orders["distance_km"]
+    came = orders["timestamp"] + pd.to_timedelta(2 + 0.01 * far, unit="D")
+    columns = {"user_id": shop.users["user_id"], "timestamp": orders["timestamp"], "delivered_at": came}
+    known = {"distance_km": far, "weight_g": orders["weight_g"], "same_state": orders["seller_state"] == "SP"}
+    pd.DataFrame(columns | known).to_csv(tmp_path / "service.csv", index=False)
+    read = read_file(tmp_path / "service.csv", "service").assign(user=orders["user"])
+    found = delivery(shop, read, BY_REGION)
+    assert gap(found.rows, "days_waited_observed", "north")["value"] > 3
+    for group in REGIONS:
+        assert gap(found.rows, "days_waited_adjusted", group)["value"] == pytest.approx(0, abs=1e-4)
+    state = "whether seller and customer are of one state"
+    assert f"Held equal: distance, weight, {state}, month of the order." in found.notes
+
+
 def test_text_that_never_comes_again_is_not_called_held_equal():
     shop, orders, _ = served(seed=1)
-    names = [f"place {place}" for place in range(len(orders))]
-    found = delivery(shop, orders.assign(seller_state=names), BY_REGION)
-    assert not any("seller" in note for note in found.notes if note.startswith("Held equal"))
-    assert any("distance" in note for note in found.notes if note.startswith("Held equal"))
+    names = pd.Series([f"place {place}" for place in range(len(orders))])
+    half_blank = names.where(names.index % 2 == 0)  # blanks come again, but tell of no place
+    for given in (names, half_blank):
+        found = delivery(shop, orders.assign(seller_state=given), BY_REGION)
+        assert "Held equal: distance, freight, weight, month of the order." in found.notes
 
 
 def test_days_and_lateness_by_hand():
