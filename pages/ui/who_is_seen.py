@@ -102,7 +102,7 @@ def _matrix(view: View, found: Exposure) -> None:
             "Mean squares of shares of attention per product less the target, over single ones, groups or all: without "
             "interval, and larger by chance where groups are small. Compare them between lists of the same data alone."
         )
-        definitions.all_explained(list(found.joint[0]), section="exposure", key="joint")
+        definitions.explained("GG-F", section="exposure", key="joint")  # one definition for all six
 
 
 def _items(found: Exposure) -> None:
