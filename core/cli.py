@@ -218,6 +218,13 @@ def _read_config(path: Path) -> dict[str, Any]:
     return values
 
 
+def _policy(path: Path | None, *, k: int | None = None) -> PolicySettings | None:
+    """The policy of a file, for lists of k where that is asked for; None without a file."""
+    if path is None:
+        return None
+    return settings_from(PolicySettings, _read_config(path) | ({} if k is None else {"k": k}))
+
+
 class ProgressLine:
     """Progress on standard error: one line per stage, and one a few seconds while it lasts."""
 
@@ -307,7 +314,7 @@ def _evaluate(workspace: Workspace, options: argparse.Namespace) -> Answer:
 def _recommend(workspace: Workspace, options: argparse.Namespace) -> Answer:
     from core.workflow.recommending import recommend
 
-    policy = options.policy and settings_from(PolicySettings, {"k": options.k} | _read_config(options.policy))
+    policy = _policy(options.policy, k=options.k)
     found = recommend(workspace, options.run, options.out, k=options.k, users=options.users, policy=policy)
     answer = {"run": options.run, "out": str(options.out), "rows": found.rows, "notes": list(found.notes)}
     return answer, "\n".join([f"{found.rows:,} rows in {options.out}", *found.notes])
@@ -316,9 +323,7 @@ def _recommend(workspace: Workspace, options: argparse.Namespace) -> Answer:
 def _rerank(workspace: Workspace, options: argparse.Namespace) -> Answer:
     from core.workflow.policies.trade_off import as_text, trade_off
 
-    given = {} if options.k is None else {"k": options.k}
-    policy = settings_from(PolicySettings, _read_config(options.policy) | given)
-    found = trade_off(workspace, options.run, policy, split=options.split)
+    found = trade_off(workspace, options.run, _policy(options.policy, k=options.k), split=options.split)
     return found.record(), as_text(found)
 
 
@@ -344,8 +349,8 @@ def _audit(workspace: Workspace, options: argparse.Namespace) -> Answer:
     if own_lists:
         found = audit_of_lists(workspace, options.dataset, options.recommendations, settings, **asked)
     else:
-        policy = options.policy and settings_from(PolicySettings, _read_config(options.policy))
-        found = audit_of_run(workspace, options.run, settings, policy=policy, **asked)
+        asked |= {"policy": _policy(options.policy)}
+        found = audit_of_run(workspace, options.run, settings, **asked)
     if getattr(options, "json", False):
         print(
             "\n".join([*found.users.notes, *(f"{name}: {why}" for name, why in found.absent.items())]),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 
 from core.data.dataset import load, table, users_with_numbers
-from core.data.inputs import positives
+from core.data.inputs import Positives, positives
 from core.errors import SettingsError
 from core.fairness.audit import AuditResult, audit_users
 from core.recommend.lists import accuracy
@@ -82,9 +82,13 @@ def per_user_of_lists(
     workspace: Workspace, dataset: Dataset, lists: pd.DataFrame, k: int, split: Split
 ) -> pd.DataFrame:
     """Metrics at k of each user with purchases in the split."""
+    return accuracy(lists, positives_of(workspace, dataset, split), ks=(k,))
+
+
+def positives_of(workspace: Workspace, dataset: Dataset, split: Split) -> Positives:
+    """What each user took of the catalogue in a split."""
     events = table(workspace, dataset, "events", [USER, ITEM, EVENT, SPLIT])
-    n_users, n_items = dataset.counts["users"], dataset.counts["catalogue"]
-    return accuracy(lists, positives(events, n_items, n_users, split), ks=(k,))
+    return positives(events, dataset.counts["catalogue"], dataset.counts["users"], split)
 
 
 def _audit(

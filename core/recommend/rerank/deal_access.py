@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import Field
 
-from core.recommend.rerank.dual import Limits
+from core.recommend.rerank.dual import Limits, no_limits
 from core.recommend.rerank.market import Kinds
 from core.schema.settings import Settings
 
@@ -33,5 +33,6 @@ def deal_kinds(deal: np.ndarray) -> Kinds:
 def access_limits(overall: float, reach: Limits, gap: float | None) -> Limits:
     """Limits (G, 1) around the exposure of all users to offers, none beyond what the candidates can reach."""
     if gap is None:
-        return Limits(np.full(reach.low.shape, -np.inf), np.full(reach.low.shape, np.inf))
-    return Limits(np.minimum((1 - gap) * overall, reach.high), np.maximum((1 + gap) * overall, reach.low))
+        return no_limits(reach.low.shape)
+    everyone = np.full(reach.low.shape, overall)
+    return Limits((1 - gap) * everyone, (1 + gap) * everyone).within(reach)

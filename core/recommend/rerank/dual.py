@@ -34,6 +34,15 @@ class Limits:
     low: np.ndarray
     high: np.ndarray
 
+    def within(self, reach: "Limits") -> "Limits":
+        """The same limits, none beyond what can be reached."""
+        return Limits(np.minimum(self.low, reach.high), np.maximum(self.high, reach.low))
+
+
+def no_limits(shape: tuple[int, int]) -> Limits:
+    """Anything goes, (G, Q)."""
+    return Limits(np.full(shape, -np.inf), np.full(shape, np.inf))
+
 
 @dataclass(frozen=True)
 class Solution:

@@ -3,7 +3,7 @@
 import numpy as np
 from pydantic import Field
 
-from core.recommend.rerank.dual import Limits
+from core.recommend.rerank.dual import Limits, no_limits
 from core.recommend.rerank.item_target import ItemTargetSettings
 
 
@@ -31,6 +31,7 @@ def exposure_limits(target: np.ndarray, reach: Limits, *, floor: float, ceiling:
     Args:
         target: (H,) shares. reach: of each group alone (`attainable`).
     """
-    low = np.minimum(floor * target, reach.high[0]) if floor > 0 else np.full(len(target), -np.inf)
-    high = np.full(len(target), np.inf) if ceiling is None else np.maximum(ceiling * target, reach.low[0])
-    return Limits(low[None], high[None])
+    free = no_limits((1, len(target)))
+    low = floor * target[None] if floor > 0 else free.low
+    high = free.high if ceiling is None else ceiling * target[None]
+    return Limits(low, high).within(reach)

@@ -5,7 +5,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from core.recommend.rerank.dual import Limits
+from core.recommend.rerank.dual import Limits, no_limits
 from core.recommend.rerank.market import Kinds
 from core.schema.settings import Settings
 
@@ -48,8 +48,7 @@ def guard_limits(middle: np.ndarray, reach: Limits, band: float | None) -> Limit
         middle: (G,), NaN: a group without a measure of its own has no limit.
     """
     if band is None:
-        return Limits(np.full(reach.low.shape, -np.inf), np.full(reach.low.shape, np.inf))
-    low = np.minimum(middle[:, None] - band, reach.high)
-    high = np.maximum(middle[:, None] + band, reach.low)
-    known = np.isfinite(middle)[:, None]
-    return Limits(np.where(known, low, -np.inf), np.where(known, high, np.inf))
+        return no_limits(reach.low.shape)
+    known = np.isfinite(middle)
+    low, high = np.where(known, middle - band, -np.inf), np.where(known, middle + band, np.inf)
+    return Limits(low[:, None], high[:, None]).within(reach)

@@ -7,6 +7,7 @@ import pandas as pd
 
 from core.fairness.exposure.attention import Attention, place_items, position_weights
 from core.fairness.exposure.item_groups import AGE, item_groups
+from core.fairness.exposure.measures import Bought, buyers_of
 from core.fairness.exposure.popularity import average_popularity, profile_popularity
 from core.fairness.quality.envy import envy_metrics, list_utilities, purchases_as_utility, sampled_envy
 from core.fairness.quality.opportunity import lift_contributions, opportunity_contributions
@@ -145,10 +146,8 @@ def _against_purchases(found: _Lists, seed: int) -> tuple[dict[str, np.ndarray],
 
 def _lift(found: _Lists) -> np.ndarray:
     """Mean popularity of what each user is shown and had; popularity: users who bought the item before."""
-    n_items = len(found.catalogue)
-    pairs = pd.unique(found.before[USER].to_numpy(np.int64) * n_items + found.before[ITEM].to_numpy())
-    users, items = np.divmod(pairs, n_items)
-    popularity = np.bincount(items, minlength=n_items)
+    popularity = buyers_of(Bought(found.before), len(found.catalogue))
+    users, items = (found.before[name].to_numpy() for name in (USER, ITEM))
     return lift_contributions(
         average_popularity(found.items, popularity),
         profile_popularity(found.codes, users, items, popularity),

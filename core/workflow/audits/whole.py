@@ -38,7 +38,7 @@ from core.workflow.audits.section import Section
 from core.workflow.audits.service import residual_distributions, service
 from core.workflow.audits.shop import Shop, buyers_within, in_scope, lists_within, read_shop
 from core.workflow.own_lists import read_own_lists
-from core.workflow.policies.rerank import rerank
+from core.workflow.policies.rerank import rerank_within
 from core.workflow.runs import load_run, run_table
 from core.workflow.service import PREDICTIONS, outcomes_told
 
@@ -84,7 +84,7 @@ def audit_of_run(
             per_user_of_run(workspace, run, settings.k, split),
         )
     else:
-        made = rerank(workspace, run_id, policy.model_copy(update={"k": settings.k}), split=split)
+        made = rerank_within(workspace, run, shop, policy.model_copy(update={"k": settings.k}), split=split)
         rows, notes = made.lists, [*notes, *made.notes]
         per_user = per_user_of_lists(workspace, dataset, rows, settings.k, split)
     lists = _within(shop, rows, per_user, settings, split)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -55,14 +56,14 @@ class Ground:
         """(k,) of places, sum 1."""
         return position_weights(self.k)
 
-    @property
+    @cached_property
     def before(self) -> pd.DataFrame:
         """Purchases of the catalogue before the split: `user`, `item`."""
         bought = self.shop.bought
         known = (bought[SPLIT] < SPLITS.index(self.split)) & (bought[ITEM] < self.n_items)
         return bought.loc[known, [USER, ITEM]]
 
-    @property
+    @cached_property
     def taken(self) -> np.ndarray:
         """(I,) purchases of each item before the split."""
         return np.bincount(self.before[ITEM], minlength=self.n_items)

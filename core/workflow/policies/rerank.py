@@ -5,8 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.data.dataset import load, table
-from core.data.inputs import Positives, positives
+from core.data.dataset import load
 from core.errors import NotFound
 from core.metrics import NOTHING, hits
 from core.recommend.rerank.batch import Candidates, as_batch, as_matrices
@@ -14,9 +13,10 @@ from core.recommend.rerank.relevance import Calibration, calibrate
 from core.schema.documents import Dataset, Run
 from core.schema.policies import PolicySettings
 from core.schema.settings import LONGEST_LIST, Split, Statistics, settings_from
-from core.schema.tables import EVENT, ITEM, RANK, SCORE, SPLIT, TIMESTAMP, USER
+from core.schema.tables import ITEM, RANK, SCORE, USER
 from core.store.workspace import Workspace
 from core.train.weights import load as load_model
+from core.workflow.auditing import positives_of
 from core.workflow.audits.shop import Shop, read_shop
 from core.workflow.policies.engine import Reranked
 from core.workflow.policies.ground import Ground
@@ -44,10 +44,16 @@ def rerank(
         InputError: these data, or lists without scores, do not allow a step.
     """
     run = load_run(workspace, run_id)
-    dataset = load(workspace, run.dataset)
-    shop = read_shop(workspace, dataset)
+    shop = read_shop(workspace, load(workspace, run.dataset))
+    return rerank_within(workspace, run, shop, policy, split=split)
+
+
+def rerank_within(
+    workspace: Workspace, run: Run, shop: Shop, policy: PolicySettings, *, split: Split
+) -> PolicyLists:
+    """The same where the run's shop has been read already."""
     found = apply(
-        batch_of_run(workspace, run, dataset, split=split, width=policy.width),
+        batch_of_run(workspace, run, shop.dataset, split=split, width=policy.width),
         ground_of_run(workspace, run, shop, split=split, k=policy.k),
         policy,
     )
@@ -82,13 +88,8 @@ def calibration_of_run(workspace: Workspace, run: Run, dataset: Dataset) -> Cali
     """Chances of a hit by score; never from the test window."""
     told = run_table(workspace, run, "candidates_validation")
     items, scores = as_matrices(told, n_users=dataset.counts["users"], width=LONGEST_LIST)
-    wanted = _validation_positives(workspace, dataset)
+    wanted = positives_of(workspace, dataset, "validation")
     return calibrate(scores, hits(items, wanted.offsets, wanted.items), rng=np.random.default_rng(0))
-
-
-def _validation_positives(workspace: Workspace, dataset: Dataset) -> Positives:
-    events = table(workspace, dataset, "events", [USER, ITEM, EVENT, SPLIT, TIMESTAMP])
-    return positives(events, dataset.counts["catalogue"], dataset.counts["users"], "validation")
 
 
 def ground_of_run(workspace: Workspace, run: Run, shop: Shop, *, split: Split, k: int) -> Ground:

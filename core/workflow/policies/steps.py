@@ -14,8 +14,9 @@ from core.recommend.rerank.deal_access import DealAccessSettings, access_limits,
 from core.recommend.rerank.exposure_limits import ExposureLimitSettings, exposure_limits
 from core.recommend.rerank.fa_star_ir import FaStarIrSettings, fa_star_ir, passes
 from core.recommend.rerank.greedy_exposure import GreedyExposureSettings, greedy_exposure
+from core.recommend.rerank.item_target import ItemTargetSettings
 from core.recommend.rerank.marginal_relevance import MarginalRelevanceSettings, marginal_relevance
-from core.recommend.rerank.market import Kinds, respond
+from core.recommend.rerank.market import Kinds, Market, respond
 from core.recommend.rerank.max_min import MaxMinSettings, max_min
 from core.recommend.rerank.price_guard import PriceGuardSettings, guard_limits, price_kinds
 from core.recommend.rerank.propensity import PropensitySettings, corrected, popularity_propensity
@@ -111,10 +112,15 @@ def _price_guard(candidates: Candidates, ground: Ground, settings: PriceGuardSet
     if settings.around == "history":
         middle = _paid_percentile(percentile, ground, users)
     else:
-        shown = respond(market, np.zeros((len(users.names), 1))).exposure[:, 0]
-        middle = np.full(len(users.names), market.sizes @ shown / max(market.sizes.sum(), 1))
+        middle = np.full(len(users.names), _shown_to_all(market))
     found = within(market, guard_limits(middle, attainable(market), settings.band))
     return Reranked(priced(candidates, kinds, found.prices, users), (certificate(found),))
+
+
+def _shown_to_all(market: Market) -> float:
+    """Exposure of the one amount in the lists as they are, mean over the users of all groups."""
+    shown = respond(market, np.zeros((len(market.sizes), 1))).exposure[:, 0]
+    return float(market.sizes @ shown / max(market.sizes.sum(), 1))
 
 
 def _paid_percentile(percentile: np.ndarray, ground: Ground, users: UserGroups) -> np.ndarray:
@@ -130,9 +136,7 @@ def _paid_percentile(percentile: np.ndarray, ground: Ground, users: UserGroups) 
 def _deal_access(candidates: Candidates, ground: Ground, settings: DealAccessSettings) -> Reranked:
     users, kinds = ground.user_groups(settings.by), deal_kinds(ground.deals())
     market = market_of(candidates, kinds, ground, users)
-    shown = respond(market, np.zeros((len(users.names), 1))).exposure[:, 0]
-    overall = float(market.sizes @ shown / max(market.sizes.sum(), 1))
-    found = within(market, access_limits(overall, attainable(market), settings.gap))
+    found = within(market, access_limits(_shown_to_all(market), attainable(market), settings.gap))
     return Reranked(priced(candidates, kinds, found.prices, users), (certificate(found),))
 
 
@@ -163,7 +167,7 @@ def _calibrated(candidates: Candidates, ground: Ground, settings: CalibratedSett
 
 def _two_sided(candidates: Candidates, ground: Ground, settings: TwoSidedSettings) -> Reranked:
     groups = ground.item_groups(settings.items_by)
-    aim = ExposureLimitSettings(target=settings.target)
+    aim = ItemTargetSettings(target=settings.target)
     return Reranked(
         two_sided(
             candidates,
