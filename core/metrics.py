@@ -46,13 +46,20 @@ def per_user_metrics(
     """
     count = np.diff(offsets)  # (U,)
     users = np.flatnonzero(count)
-    hit = hits(ranked, offsets, items)[users]  # (V, K)
-    count = count[users]
-    discount = 1 / np.log2(np.arange(2, max(ranked.shape[1], max(ks)) + 2))  # (K,)
-    gained = np.cumsum(hit * discount[: ranked.shape[1]], axis=1)  # (V, K)
+    return metrics_of_hits(hits(ranked, offsets, items)[users], count[users], users, ks)
+
+
+def metrics_of_hits(hit: np.ndarray, count: np.ndarray, users: np.ndarray, ks: Sequence[int]) -> pd.DataFrame:
+    """The same of V users whose hits are known.
+
+    Args:
+        hit: bool (V, K). count: (V,) positives of each, at least one. users: (V,) codes.
+    """
+    discount = 1 / np.log2(np.arange(2, max(hit.shape[1], max(ks)) + 2))  # (K,)
+    gained = np.cumsum(hit * discount[: hit.shape[1]], axis=1)  # (V, K)
     ideal = np.cumsum(discount)
     found = np.cumsum(hit, axis=1)
-    first = np.where(hit.any(axis=1), hit.argmax(axis=1), ranked.shape[1]) + 1  # (V,) rank of the first hit
+    first = np.where(hit.any(axis=1), hit.argmax(axis=1), hit.shape[1]) + 1  # (V,) rank of the first hit
     columns = {}
     for k in ks:
         columns[f"ndcg@{k}"] = gained[:, k - 1] / ideal[np.minimum(count, k) - 1]

@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.workflow.audits.exposure import items_divided_by
 from pages.ui import blocks, cached, exposure_choices, who_is_seen
 from pages.ui.shell import begin_page
 
@@ -11,7 +10,7 @@ if view.run is None:
     blocks.waiting("Exposure is told from lists: they are there once a model is trained.", **view.next_step)
     st.stop()
 
-dimensions = items_divided_by(cached.shop(view.workspace, view.dataset.id))
+dimensions = cached.shop(view.workspace, view.dataset.id).item_dimensions
 if not dimensions:
     blocks.waiting(
         "The items of these data have nothing to group them by: no brand, seller, category or price.",

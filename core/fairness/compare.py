@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from core.data.labels import BANDS
 from core.errors import InputError
 from core.fairness.audit import checked_users, enough_permutations, metrics_at
 from core.fairness.correction import adjusted_p_values
@@ -49,6 +50,7 @@ def compare_runs(
     by: Sequence[tuple[str, ...]],
     k: int,
     settings: Statistics,
+    bins: int = BANDS,
 ) -> RunComparison:
     """Compare two runs on the users that both have test purchases for.
 
@@ -58,7 +60,7 @@ def compare_runs(
 
     Args:
         first, second: `user` and metric columns, as in `audit_users`. users: row r is user code r.
-        by: groupings compared besides everybody: one attribute, or two crossed; may be empty.
+        by: groupings compared besides everybody: one attribute, or two crossed; may be empty. bins: see `group_labels`.
 
     Raises:
         InputError: the runs have too few users or no metric at k in common.
@@ -72,7 +74,8 @@ def compare_runs(
     sides = [both[[f"{name}_{side}" for name in metrics]].to_numpy(float) for side in ("first", "second")]
     codes = both[USER].to_numpy()
     parts = [everybody(len(codes))] + [
-        partition(group_labels(users, attributes), codes, minimum=settings.minimum_group) for attributes in by
+        partition(group_labels(users, attributes, bins=bins), codes, minimum=settings.minimum_group)
+        for attributes in by
     ]
     tests = len(metrics) * sum(part.n_shown for part in parts)
     permutations = enough_permutations(tests, settings)

@@ -16,7 +16,7 @@ def fields(kind: type[Settings], names: tuple[str, ...], *, prefix: str, columns
     values = {}
     for name in names:
         with grid.cell():
-            values[name] = _widget(name, kind.model_fields[name], key=f"{prefix}-{name}")
+            values[name] = widget(name, kind.model_fields[name], key=f"{prefix}-{name}")
     return values
 
 
@@ -31,7 +31,8 @@ def _state(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _widget(name: str, field: FieldInfo, *, key: str) -> Any:
+def widget(name: str, field: FieldInfo, *, key: str) -> Any:
+    """The widget of one field."""
     st.session_state.setdefault(key, _state(field.default))
     label, shared = spoken(name), {"key": key, "help": field.description}
     if get_origin(field.annotation) is tuple:  # any of some words
@@ -60,15 +61,20 @@ def _open(field: FieldInfo) -> dict[str, Any]:
 def _fraction(label: str, field: FieldInfo, shared: dict[str, Any]) -> float | None:
     """A float; it moves in steps of the default's last digit."""
     digits = 2 if field.default is None else len(f"{field.default:f}".rstrip("0").partition(".")[2])
-    bounds = {"min_value": _bound(field, Ge, Gt), "max_value": _bound(field, Le, Lt)}
+    bounds = {"min_value": bound(field, "low"), "max_value": bound(field, "high")}
     bounds = {name: None if bound is None else float(bound) for name, bound in bounds.items()}
     return st.number_input(
         label, step=10.0**-digits, format=f"%.{max(digits, 1)}f", **bounds, **_open(field), **shared
     )
 
 
+def bound(field: FieldInfo, side: Literal["low", "high"]) -> int | float | None:
+    """The lowest or highest value of a field; exclusive bounds are left to validation."""
+    return _bound(field, *((Ge, Gt) if side == "low" else (Le, Lt)))
+
+
 def _bound(field: FieldInfo, *kinds: type) -> int | float | None:
-    """The field's lower or upper bound, or step; exclusive bounds are left to validation."""
+    """The field's lower or upper bound, or step."""
     attributes = {Ge: "ge", Gt: "gt", Le: "le", Lt: "lt", MultipleOf: "multiple_of"}
     for mark in field.metadata:
         for kind in kinds:

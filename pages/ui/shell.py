@@ -44,9 +44,14 @@ PAGES = {  # file name -> title, icon, what the page answers
         ":material/route:",
         "What users will do next: who buys soon, what, and which way the next steps go.",
     ),
+    "tune": (
+        "Tune",
+        ":material/tune:",
+        "Move a knob: what every group gains, what it costs, and who pays.",
+    ),
 }
 SCOPED = ("exposure", "pricing", "service")  # pages that can look at a part of the shop
-AUDITED = ("overview", *SCOPED)  # pages that cut numbers of users into groups as they are asked
+AUDITED = ("overview", *SCOPED, "tune")  # pages that cut numbers of users into groups as they are asked
 _ENTERED, _TARGET = "entered", "target"
 
 

@@ -9,6 +9,7 @@ from core.schema.settings import DatasetSettings, TrainSettings
 from core.store.workspace import Workspace
 from core.workflow.training import train
 from tests.browser.conftest import serving
+from tests.browser.test_story import PAGES
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("hostile")]
 
@@ -63,7 +64,7 @@ def hostile(tmp_path_factory):
 
 @pytest.mark.parametrize(
     "page",
-    ["overview", "data", "train", "recommendations", "exposure", "pricing", "behaviour", "service"],
+    [*PAGES],
 )
 def test_no_text_of_the_data_is_interpreted(hostile, visit, page):
     tab = visit().open(f"{hostile.url}/{page}", title=page.capitalize())

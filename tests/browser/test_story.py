@@ -24,6 +24,7 @@ PAGES = {
     "pricing": "Pricing",
     "behaviour": "Behaviour",
     "service": "Service",
+    "tune": "Tune",
 }
 FIRST_AUDIT = 240_000  # milliseconds
 

@@ -1,7 +1,7 @@
 """Everyone's candidates as one batch, which every re-ranker takes and gives back."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -22,10 +22,12 @@ class Candidates:
         items: (U, C) int32 item codes; NOTHING at the end of a row where a user has fewer.
         relevance: (U, C) float32, never rising along a row; the chance that the user takes the item, or another
             number from 0 to 1 (see `as_batch`), to which re-rankers add; EMPTY where there is no item.
+        kept: what was made of these candidates and may be asked for again, by the content that it depends on.
     """
 
     items: np.ndarray
     relevance: np.ndarray
+    kept: dict = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def n_users(self) -> int:

@@ -18,7 +18,8 @@ from scipy.optimize import lsq_linear, minimize
 from core.recommend.rerank.market import Market, Response, respond, sample
 
 HIGHEST = 100.0  # price, in relevance: far above what moves any item whose relevance is between 0 and 1
-SAMPLED, BENT = 4096, 1024  # users on whom first prices are found, and who show how exposures follow prices
+SAMPLED, MOST_SAMPLED = 1024, 4096  # users of each group, and of all, on whom first prices are found
+BENT = 1024  # users who show how exposures follow prices
 HALVINGS = 28  # of the range of a price
 SEARCH = 200  # evaluations of the dual with the sample, at most
 STEPS = 5  # passes over all users, at most
@@ -80,7 +81,7 @@ def keep_limits(
         rng: draws the sample.
     """
     if start is None:
-        few = sample(market, SAMPLED, rng)
+        few = sample(market, min(SAMPLED * len(market.sizes), MOST_SAMPLED), rng)
         start = _halve(few, limits) if limits.low.shape[1] == 1 else _minimise(few, limits)
     response, prices = _polish(market, sample(market, BENT, rng), limits, start)
     return Solution(

@@ -8,7 +8,7 @@ import pandas as pd
 from core.errors import SettingsError
 from core.fairness.exposure.attention import Attention
 from core.fairness.exposure.audit import audit_exposure
-from core.fairness.exposure.item_groups import AGE, ItemGroups, groupings, item_groups
+from core.fairness.exposure.item_groups import AGE, ItemGroups, item_groups
 from core.fairness.exposure.matrix import ExposureMatrix
 from core.fairness.exposure.measures import Bought
 from core.fairness.exposure.notes import disagreement
@@ -41,11 +41,6 @@ class Exposure:
     disagree: str | None
 
 
-def items_divided_by(shop: Shop) -> tuple[str, ...]:
-    """By what the items of a shop can be grouped."""
-    return groupings(shop.items, calendar=shop.zone is not None)
-
-
 def exposure(shop: Shop, lists: pd.DataFrame, settings: AuditSettings, *, split: Split = "test") -> Exposure:
     """The audit of exposure of a shop's lists.
 
@@ -59,7 +54,7 @@ def exposure(shop: Shop, lists: pd.DataFrame, settings: AuditSettings, *, split:
         SettingsError: the items cannot be grouped, or there is no such target. InputError: too few users with a list.
         NotFound: no such group, category or store.
     """
-    known = items_divided_by(shop)
+    known = shop.item_dimensions
     if not known:
         raise SettingsError(
             "The items of these data have nothing to group them by: no brand, provider or category."

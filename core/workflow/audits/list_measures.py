@@ -16,7 +16,6 @@ from core.fairness.quality.taste import taste_divergence
 from core.metrics import NOTHING
 from core.schema.settings import SPLITS, AuditSettings, Split
 from core.schema.tables import CATEGORY, IN_CATALOGUE, ITEM, RANK, SPLIT, USER
-from core.workflow.audits.exposure import items_divided_by
 from core.workflow.audits.shop import Shop, catalogue_within, lists_within
 
 TASTE, ENVY, ENVY_FREE = "taste_divergence", "envy", "envy_free"
@@ -108,7 +107,7 @@ def _lists(
 
 def _shares(shop: Shop, found: _Lists, settings: AuditSettings) -> tuple[np.ndarray, np.ndarray, str] | None:
     """Shares of groups of items in what each user is shown and had, (U, C) each, and what divides them."""
-    known = items_divided_by(shop)
+    known = shop.item_dimensions
     by = settings.items_by or (CATEGORY if CATEGORY in known else next(iter(known), None))
     if by is None:
         return None

@@ -13,6 +13,7 @@ from core.data.purchases import purchases
 from core.data.splits import local_dates
 from core.data.support import TIMING
 from core.errors import InputError, NotFound
+from core.fairness.exposure.item_groups import groupings
 from core.fairness.groups import group_labels
 from core.fairness.partition import Partition, partition
 from core.fairness.pricing.purchases import DAY, Purchases, only, priced_lines, sold_by_weight
@@ -61,6 +62,11 @@ class Shop:
     def categories(self) -> tuple[str, ...]:
         """Names of the codes of categories; empty where the data have none."""
         return _names(self.items, CATEGORY)
+
+    @cached_property
+    def item_dimensions(self) -> tuple[str, ...]:
+        """By what the items can be grouped."""
+        return groupings(self.items, calendar=self.zone is not None)
 
     @property
     def stores(self) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """Steps that put prices on kinds of items: everyone's new order, and a sentence on what the engine reached."""
 
+import hashlib
+import threading
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +11,9 @@ from core.recommend.rerank.batch import Candidates, by_relevance
 from core.recommend.rerank.dual import Limits, Solution, keep_limits
 from core.recommend.rerank.market import Kinds, Market, open_market
 from core.workflow.policies.ground import Ground, UserGroups
+
+MARKETS = 4  # kept of one set of candidates: a moved knob asks for the same one again
+_KEEPING = threading.Lock()  # sessions of one server share candidates
 
 
 @dataclass(frozen=True)
@@ -22,11 +27,23 @@ class Reranked:
 def market_of(
     candidates: Candidates, kinds: Kinds, ground: Ground, users: UserGroups | None = None
 ) -> Market:
-    """The market of everyone who has candidates; others would count as users who see nothing.
+    """The market of everyone who has candidates; others would count as users who see nothing. It is kept for the next time.
 
     Raises:
         InputError: nobody has any.
     """
+    of = [kinds.codes, kinds.features, ground.weights, *(() if users is None else (users.codes,))]
+    key = hashlib.blake2b(b"|".join(np.ascontiguousarray(part).tobytes() for part in of)).digest()
+    with _KEEPING:
+        kept = candidates.kept
+        if key not in kept:
+            while len(kept) >= MARKETS:
+                kept.pop(next(iter(kept)))
+            kept[key] = _market_of(candidates, kinds, ground, users)
+        return kept[key]
+
+
+def _market_of(candidates: Candidates, kinds: Kinds, ground: Ground, users: UserGroups | None) -> Market:
     rows = candidates.filled[:, 0]
     if not rows.any():
         raise InputError("Nobody has candidates, so there is nothing to re-rank.")

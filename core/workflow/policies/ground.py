@@ -10,7 +10,7 @@ import pandas as pd
 from core.data.catalogue import POPULARITY_BANDS, popularity_bands
 from core.errors import InputError, NotFound, SettingsError
 from core.fairness.exposure.attention import position_weights
-from core.fairness.exposure.item_groups import AGE, ItemGroups, groupings, item_groups
+from core.fairness.exposure.item_groups import AGE, ItemGroups, item_groups
 from core.fairness.exposure.targets import target_shares
 from core.fairness.groups import group_labels
 from core.fairness.pricing.steering import price_percentiles
@@ -68,18 +68,29 @@ class Ground:
         """(I,) purchases of each item before the split."""
         return np.bincount(self.before[ITEM], minlength=self.n_items)
 
+    @cached_property
+    def _grouped(self) -> dict[tuple[str, str], ItemGroups | UserGroups]:
+        """What was grouped already: knobs and steps ask for the same again and again."""
+        return {}
+
     def item_groups(self, by: str | None) -> ItemGroups:
         """Groups of the catalogue's items; by the first attribute there is where none is named.
 
         Raises:
             SettingsError: the items cannot be grouped. NotFound: no such attribute.
         """
-        known = groupings(self.shop.items, calendar=self.shop.zone is not None)
+        known = self.shop.item_dimensions
         if by is None and not known:
             raise SettingsError("The items of these data have nothing to group them by.")
+        by = by or known[0]
+        key = "items", by
+        if key not in self._grouped:
+            self._grouped[key] = self._item_groups(by)
+        return self._grouped[key]
+
+    def _item_groups(self, by: str) -> ItemGroups:
         if by == PROVIDER_SIZE:
             return self._provider_sizes()
-        by = by or known[0]
         return item_groups(self.shop.items, by, events=self.shop.events if by == AGE else None)
 
     def _provider_sizes(self) -> ItemGroups:
@@ -103,12 +114,14 @@ class Ground:
         everyone = np.arange(len(self.shop.users))
         return shares_had(self.before, everyone, groups.codes, n_labels=len(groups.names))
 
+    @cached_property
     def price_percentiles(self) -> np.ndarray:
         """(I,) of the catalogue; InputError where items have no prices."""
         if LIST_PRICE not in self.shop.items:
             raise InputError("The items of these data have no price, so no list can be dear or cheap.")
         return price_percentiles(self.shop.items)[: self.n_items]
 
+    @cached_property
     def deals(self) -> np.ndarray:
         """bool (I,) which items are on offer just before the split; InputError where no purchase tells."""
         found = deals_before(self.shop, Scope(), self.split)
@@ -122,6 +135,12 @@ class Ground:
         Raises:
             NotFound: no such attribute.
         """
+        key = "users", by
+        if key not in self._grouped:
+            self._grouped[key] = self._user_groups(by)
+        return self._grouped[key]
+
+    def _user_groups(self, by: str) -> UserGroups:
         found = group_labels(self.shop.users, (by,))
         enough = np.bincount(found.codes, minlength=len(found.names)) >= self.minimum_group
         names = tuple(name for name, shown in zip(found.names, enough, strict=True) if shown)

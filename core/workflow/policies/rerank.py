@@ -12,18 +12,45 @@ from core.recommend.rerank.batch import Candidates, as_batch, as_matrices
 from core.recommend.rerank.relevance import Calibration, calibrate
 from core.schema.documents import Dataset, Run
 from core.schema.policies import PolicySettings
-from core.schema.settings import LONGEST_LIST, Split, Statistics, settings_from
+from core.schema.settings import LONGEST_LIST, Settings, Split, Statistics, settings_from
 from core.schema.tables import ITEM, RANK, SCORE, USER
 from core.store.workspace import Workspace
 from core.train.weights import load as load_model
 from core.workflow.auditing import positives_of
 from core.workflow.audits.shop import Shop, read_shop
-from core.workflow.policies.engine import Reranked
 from core.workflow.policies.ground import Ground
 from core.workflow.policies.steps import reranker
 from core.workflow.runs import load_run, run_table
 
 WEIGHTS = "weights"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A step of a policy and the candidates as it left them."""
+
+    step: str
+    settings: Settings
+    candidates: Candidates
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Applied:
+    """Candidates before a policy, and after each of its steps, in the order in which they ran."""
+
+    start: Candidates
+    stages: tuple[Stage, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What there is to say of what the steps reached."""
+        return tuple(note for stage in self.stages for note in stage.notes)
+
+    @property
+    def candidates(self) -> Candidates:
+        """As the whole policy leaves them."""
+        return self.stages[-1].candidates if self.stages else self.start
 
 
 @dataclass(frozen=True)
@@ -60,15 +87,17 @@ def rerank_within(
     return PolicyLists(as_lists(found.candidates, policy.k), found.notes)
 
 
-def apply(candidates: Candidates, ground: Ground, policy: PolicySettings) -> Reranked:
+def apply(candidates: Candidates, ground: Ground, policy: PolicySettings) -> Applied:
     """All steps, in the order of their stages; steps of one stage in the order given. All are checked before the first."""
     asked = [(reranker(step.step), step) for step in policy.steps]
-    asked = [(kind, settings_from(kind.settings, step.settings)) for kind, step in asked]
-    notes: list[str] = []
-    for kind, settings in sorted(asked, key=lambda pair: pair[0].stage):
-        found = kind.run(candidates, ground, settings)
-        candidates, notes = found.candidates, [*notes, *found.notes]
-    return Reranked(candidates, tuple(notes))
+    asked = [(kind, step.step, settings_from(kind.settings, step.settings)) for kind, step in asked]
+    stages: list[Stage] = []
+    found = candidates
+    for kind, name, settings in sorted(asked, key=lambda one: one[0].stage):
+        made = kind.run(found, ground, settings)
+        found = made.candidates
+        stages.append(Stage(name, settings, found, made.notes))
+    return Applied(candidates, tuple(stages))
 
 
 def batch_of_run(
@@ -80,6 +109,7 @@ def batch_of_run(
     """
     n_users = dataset.counts["users"]
     told = run_table(workspace, run, f"candidates_{split}")
+    told = told[told[ITEM] < dataset.counts["catalogue"]]  # lists of others may hold what cannot be shown
     relevance = None if run.brought else calibration_of_run(workspace, run, dataset)
     return as_batch(told, n_users=n_users, width=width, relevance=relevance)
 

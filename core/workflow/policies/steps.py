@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -34,11 +35,18 @@ CORRECT, CALIBRATE, EXPOSURE, DIVERSITY = range(4)  # the order in which steps f
 
 @dataclass(frozen=True)
 class Reranker:
-    """A kind of step. `run` takes everyone's candidates, the shop before the split, and settings of its own kind."""
+    """A kind of step.
+
+    Attributes:
+        run: takes everyone's candidates, the shop before the split, and settings of its own kind.
+        works_by: how an item gets its new place: a price is added to its relevance, its relevance is multiplied, or it is
+            chosen for its place among the items above it.
+    """
 
     stage: int
     settings: type[Settings]
     run: Callable[[Candidates, Ground, Settings], Reranked]
+    works_by: Literal["price", "factor", "place"] = "place"
 
 
 def _exposure(candidates: Candidates, ground: Ground, settings: ExposureLimitSettings) -> Reranked:
@@ -106,7 +114,7 @@ def _penalty(candidates: Candidates, ground: Ground, settings: TwoSidedPenaltySe
 
 
 def _price_guard(candidates: Candidates, ground: Ground, settings: PriceGuardSettings) -> Reranked:
-    percentile, users = ground.price_percentiles(), ground.user_groups(settings.by)
+    percentile, users = ground.price_percentiles, ground.user_groups(settings.by)
     kinds = price_kinds(percentile)
     market = market_of(candidates, kinds, ground, users)
     if settings.around == "history":
@@ -134,7 +142,7 @@ def _paid_percentile(percentile: np.ndarray, ground: Ground, users: UserGroups) 
 
 
 def _deal_access(candidates: Candidates, ground: Ground, settings: DealAccessSettings) -> Reranked:
-    users, kinds = ground.user_groups(settings.by), deal_kinds(ground.deals())
+    users, kinds = ground.user_groups(settings.by), deal_kinds(ground.deals)
     market = market_of(candidates, kinds, ground, users)
     found = within(market, access_limits(_shown_to_all(market), attainable(market), settings.gap))
     return Reranked(priced(candidates, kinds, found.prices, users), (certificate(found),))
@@ -207,15 +215,15 @@ def _members(groups: ItemGroups, name: str) -> np.ndarray:
 
 
 RERANKERS: Mapping[str, Reranker] = {
-    "propensity": Reranker(CORRECT, PropensitySettings, _propensity),
+    "propensity": Reranker(CORRECT, PropensitySettings, _propensity, "factor"),
     "calibrated": Reranker(CALIBRATE, CalibratedSettings, _calibrated),
     "two_sided_calibration": Reranker(CALIBRATE, TwoSidedSettings, _two_sided),
-    "exposure_limits": Reranker(EXPOSURE, ExposureLimitSettings, _exposure),
+    "exposure_limits": Reranker(EXPOSURE, ExposureLimitSettings, _exposure, "price"),
     "greedy_exposure": Reranker(EXPOSURE, GreedyExposureSettings, _greedy),
-    "max_min_exposure": Reranker(EXPOSURE, MaxMinSettings, _max_min),
-    "two_sided_penalty": Reranker(EXPOSURE, TwoSidedPenaltySettings, _penalty),
-    "price_guard": Reranker(EXPOSURE, PriceGuardSettings, _price_guard),
-    "deal_access": Reranker(EXPOSURE, DealAccessSettings, _deal_access),
+    "max_min_exposure": Reranker(EXPOSURE, MaxMinSettings, _max_min, "price"),
+    "two_sided_penalty": Reranker(EXPOSURE, TwoSidedPenaltySettings, _penalty, "price"),
+    "price_guard": Reranker(EXPOSURE, PriceGuardSettings, _price_guard, "price"),
+    "deal_access": Reranker(EXPOSURE, DealAccessSettings, _deal_access, "price"),
     "fa_star_ir": Reranker(EXPOSURE, FaStarIrSettings, _fa_star_ir),
     "constrained_sort": Reranker(EXPOSURE, ConstrainedSortSettings, _constrained_sort),
     "marginal_relevance": Reranker(DIVERSITY, MarginalRelevanceSettings, _marginal_relevance),

@@ -1,6 +1,5 @@
 """Policies on a slice of a real shop: every re-ranker, in the order of its stage, on what is known before the split."""
 
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,66 +9,10 @@ import pytest
 from core.errors import InputError, NotFound, SettingsError
 from core.metrics import NOTHING
 from core.recommend.rerank.batch import EMPTY, Candidates
-from core.schema.policies import PolicySettings, Step
-from core.schema.settings import TrainSettings
-from core.store.workspace import Workspace
-from core.workflow.audits.shop import read_shop
 from core.workflow.policies.ground import PROVIDER_SIZE
 from core.workflow.policies.rerank import apply, as_lists, batch_of_run, ground_of_run, rerank
 from core.workflow.policies.steps import RERANKERS
-from core.workflow.training import train
-
-K = 10
-QUICK = TrainSettings(width=16, layers=1, epochs=1, history_length=64, models=(), ranking=False, device="cpu")
-MOVES = {  # settings of each re-ranker that change something here
-    "calibrated": {"items_by": "category", "strength": 0.5},
-    "two_sided_calibration": {"items_by": PROVIDER_SIZE, "strength": 0.5, "target": "equal"},
-    "exposure_limits": {"items_by": "brand", "floor": 1.0},
-    "max_min_exposure": {"items_by": "price_band", "strength": 0.2},
-    "greedy_exposure": {"items_by": "brand", "strength": 5},
-    "propensity": {"strength": 0.5},
-    "two_sided_penalty": {"items_by": "popularity_band", "by": "age", "user_group": "45-54", "items": 0.05},
-    "price_guard": {"by": "age", "band": 0.0},
-    "deal_access": {"by": "age", "gap": 0.0},
-    "fa_star_ir": {"items_by": "brand", "protected": "Private", "share": 0.6},
-    "constrained_sort": {"items_by": "price_band"},
-    "marginal_relevance": {"strength": 0.5},
-    "xquad": {"strength": 0.7},
-}
-STILL = {  # settings at which each changes nothing
-    "calibrated": {"strength": 0},
-    "two_sided_calibration": {"strength": 0},
-    "exposure_limits": {"floor": 0},
-    "max_min_exposure": {"strength": 0},
-    "greedy_exposure": {"strength": 0},
-    "propensity": {"strength": 0},
-    "two_sided_penalty": {"by": "age", "user_group": "45-54", "items": 0},
-    "price_guard": {"by": "age"},
-    "deal_access": {"by": "age"},
-    "fa_star_ir": {"share": 0},
-    "constrained_sort": {"strength": 0},
-    "marginal_relevance": {"strength": 0},
-    "xquad": {"strength": 0},
-}
-
-
-def policy(*steps: tuple[str, dict], **options) -> PolicySettings:
-    return PolicySettings(
-        steps=[Step(step=name, settings=settings) for name, settings in steps], k=K, **options
-    )
-
-
-@pytest.fixture(scope="module")
-def made(prepared, tmp_path_factory):
-    """A run on a copy of the slice: its workspace, candidates and ground of the test split."""
-    root = tmp_path_factory.mktemp("policies") / "workspace"
-    shutil.copytree(prepared.workspace.root, root)
-    workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
-    run = train(workspace, prepared.dataset.id, QUICK, run_id="run-policies", name="policies")
-    shop = read_shop(workspace, prepared.dataset)
-    batch = batch_of_run(workspace, run, prepared.dataset, split="test")
-    yield workspace, run, batch, ground_of_run(workspace, run, shop, split="test", k=K)
-    workspace.close()
+from tests.core.workflow.policies.made_policies import MOVES, STILL, K, policy
 
 
 def test_every_reranker_is_tried_here():
@@ -128,8 +71,8 @@ def test_groups_see_equally_dear_goods_and_offers(made):
         return np.array([listed[asked & (users.codes == g)].mean() for g in range(len(users.names))])
 
     for name, values in (
-        ("price_guard", np.nan_to_num(ground.price_percentiles(), nan=0.5)),
-        ("deal_access", ground.deals().astype(float)),
+        ("price_guard", np.nan_to_num(ground.price_percentiles, nan=0.5)),
+        ("deal_access", ground.deals.astype(float)),
     ):
         found = apply(batch, ground, policy((name, MOVES[name]))).candidates
         before, after = np.ptp(means(batch, values)), np.ptp(means(found, values))

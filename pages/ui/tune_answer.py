@@ -1,0 +1,186 @@
+"""What the policy does: the answer, then gaps before and after, who gains and loses, who is seen, and prices."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from core.fairness.verdicts import UNEQUAL
+from core.figures import about_policy
+from core.figures.about_policy import METRIC_WORDS
+from core.figures.groups import group_styles
+from core.figures.numbers import change, money
+from core.figures.policy import (
+    attention_figure,
+    before_and_after_figure,
+    changes_figure,
+    distribution_figure,
+    gains_figure,
+)
+from core.figures.scorecard import select
+from core.figures.sentences import by_words, plural
+from core.figures.text import markdown_text, spoken
+from core.figures.units import POINTS, Unit
+from core.workflow.policies.consequences import Consequences, gains_and_losses
+from core.workflow.policies.rerank import Stage
+from core.workflow.policies.yardsticks import DEALS, NDCG, PERCENTILE, SPENDING
+from pages.ui import blocks, links, tune_user
+from pages.ui.shell import View
+
+SHORT = {NDCG: "accuracy", PERCENTILE: "price level", DEALS: "offers"}
+ENDS = {NDCG: ("worse", "better"), PERCENTILE: ("cheaper", "dearer"), DEALS: ("fewer offers", "more offers")}
+
+
+def show(view: View, found: Consequences, stages: tuple[Stage, ...]) -> None:
+    """The answer and its cards, then one view at a time: each change of a knob draws only what is looked at."""
+    counts = gains_and_losses(found)
+    options = {"k": view.k, "moved": found.moved}
+    said = about_policy.answer(found.changes, found.before, found.after, counts, **options)
+    with st.container(border=True):
+        st.markdown(f"#### {said}")
+        st.caption(
+            f"Validation split, {found.buyers:,} users who bought, {found.users:,} with a list, top {view.k}. The test "
+            "split is for the confirmation alone."
+        )
+    options["currency"] = view.dataset.settings["currency"]
+    blocks.cards(about_policy.cards(found.changes, found.before, found.after, counts, **options))
+    for stage in stages:
+        for note in stage.notes:
+            said = f"{about_policy.STEP_WORDS[stage.step]}: {markdown_text(note, limit=300)}"
+            st.caption(f":material/verified: {said}")
+    looks: dict[str, Callable[[], None]] = {
+        "Gaps": lambda: _gaps(view, found),
+        "Winners and losers": lambda: _gains(found, counts),
+        "Attention": lambda: _seen(found),
+        "Accuracy and spending": lambda: _changes(view, found),
+        "One user": lambda: tune_user.show(view),
+        "Numbers": lambda: _numbers(view, found),
+    }
+    links.restore("look", list(looks), next(iter(looks)))
+    look = st.pills("Look at", list(looks), key="look", required=True, persist_state="session")
+    links.publish_choice("look", look, default=next(iter(looks)))
+    looks[look]()
+
+
+def _gaps(view: View, found: Consequences) -> None:
+    """One measure at a time: a chart takes as long to draw as the rest of the page."""
+    told = {metric: _both(found, f"{metric}@{view.k}") for metric in (NDCG, PERCENTILE, DEALS)}
+    told = {metric: (before, after) for metric, (before, after) in told.items() if not _empty(after)}
+    if not told:
+        st.caption("No group is large enough to be shown.")
+        return
+    links.restore("gap", list(told), next(iter(told)))
+    metric = st.segmented_control(
+        "Gap in", list(told), key="gap", required=True, format_func=SHORT.get, persist_state="session"
+    )
+    links.publish_choice("gap", metric, default=NDCG)
+    before, after = told[metric]
+    others = [_others_words(one, *rows) for one, rows in told.items() if one != metric]
+    blocks.section(METRIC_WORDS[metric], " ".join([_gap_sentence(before, after, view.by), *others]))
+    blocks.chart(
+        before_and_after_figure(
+            before,
+            after,
+            group_styles(list(after["group"])),
+            metric=METRIC_WORDS[metric].lower(),
+            unit=POINTS,
+            ends=ENDS[metric],
+        ),
+        key="tune-gaps",
+        alt=f"{METRIC_WORDS[metric]}: gap of each group to everyone else, before and after the policy.",
+        reading="The hollow mark is the gap before, the full one after, with its 95 % interval. Within the pale band a "
+        "gap does not matter; the grey stroke is where it would fall if the groups did not differ.",
+    )
+
+
+def _both(found: Consequences, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    return select(found.before, name, "gap"), select(found.after, name, "gap")
+
+
+def _empty(rows: pd.DataFrame) -> bool:
+    return bool(rows.empty or rows["suppressed"].all())
+
+
+def _others_words(metric: str, before: pd.DataFrame, after: pd.DataFrame) -> str:
+    was, now = (int((rows["verdict"] == UNEQUAL).sum()) for rows in (before, after))
+    return f"{METRIC_WORDS[metric]}: {now} ({was} before)."
+
+
+def _gap_sentence(before: pd.DataFrame, after: pd.DataFrame, by: tuple[str, ...]) -> str:
+    was, now = (int((rows["verdict"] == UNEQUAL).sum()) for rows in (before, after))
+    judged = int(after["verdict"].notna().sum())
+    verb = "is" if now == 1 else "are"
+    return f"Of {plural(judged, 'group')} by {by_words(by)}, **{now} {verb} unequal** after the policy, {was} before."
+
+
+def _gains(found: Consequences, counts: pd.DataFrame) -> None:
+    blocks.section("Who gains and who loses", about_policy.gains_sentence(counts))
+    blocks.chart(
+        gains_figure(counts),
+        key="tune-gains",
+        alt="Share of users of each group whose list becomes better or worse.",
+        reading="A user gains where NDCG of the own list rises by any amount. Most users buy little in so short a time, so "
+        "most lists are neither better nor worse; the means hide who pays.",
+    )
+    blocks.chart(
+        distribution_figure(found.per_user["change"].to_numpy(), metric="NDCG"),
+        key="tune-distribution",
+        alt="Users by how much their NDCG changes.",
+        reading="Users whose NDCG does not change are left out. Far to the left stand those who lose most.",
+    )
+    blocks.folded_table(counts, name="who gains and loses")
+
+
+def _seen(found: Consequences) -> None:
+    _attention(found.seen, key="seen", title="Attention of groups of products", target=True)
+    if found.providers is not None:
+        sellers = found.providers.sort_values("before", ascending=False)
+        _attention(
+            sellers, key="providers", title="Attention of the sellers with most products", target=False
+        )
+
+
+def _attention(rows: pd.DataFrame, *, key: str, title: str, target: bool) -> None:
+    most = rows.loc[rows["change"].abs().idxmax()]
+    blocks.section(
+        title,
+        f"**{markdown_text(most['group'])}** moves most: {100 * most['before']:.1f} % of all attention before, "
+        f"{100 * most['after']:.1f} % after.",
+    )
+    blocks.chart(
+        attention_figure(rows, target=target),
+        key=f"tune-{key}",
+        alt=f"{title} before and after the policy.",
+        reading="The share of everybody's attention; the first place of a list counts most. Changes are of the same lists, "
+        "with 95 % intervals over users.",
+    )
+    blocks.folded_table(rows, name=f"{title.lower()} before and after")
+
+
+def _changes(view: View, found: Consequences) -> None:
+    spent = Unit(change(lambda value: money(value, view.dataset.settings["currency"])))
+    for metric in found.changes["metric"].unique():
+        name = metric.partition("@")[0]
+        rows = found.changes[found.changes["metric"] == metric]
+        title = METRIC_WORDS.get(name, spoken(name))
+        blocks.section(f"{title}: change of each group")
+        blocks.chart(
+            changes_figure(rows, metric=title.lower(), unit=POINTS if name == NDCG else spent),
+            key=f"tune-change-{name}",
+            alt=f"{title}: paired change of everybody and of each group.",
+            reading="What the same users get after, less what they got before, with 95 % intervals; verdicts are corrected "
+            "for all rows together."
+            + (
+                " Spending met is the price of those recommended products that the user then bought: a stand-in for "
+                "revenue, not a forecast of it."
+                if name == SPENDING
+                else ""
+            ),
+        )
+
+
+def _numbers(view: View, found: Consequences) -> None:
+    blocks.section("All gaps, before and after")
+    blocks.table(about_policy.gap_table(found.before, found.after), name=f"gaps before and after at {view.k}")
+    blocks.section("All changes")
+    blocks.table(found.changes, name=f"changes of the same users at {view.k}")

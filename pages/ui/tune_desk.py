@@ -1,0 +1,177 @@
+"""Knobs at the left, the answer at the right: one fragment, so that a moved knob redraws nothing else."""
+
+import streamlit as st
+
+from core.figures import about_policy
+from core.figures.text import spoken
+from core.schema.policies import PolicySettings
+from core.schema.settings import AuditSettings
+from core.workflow.policies.consequences import gains_and_losses
+from core.workflow.policies.presets import presets
+from core.workflow.policies.yardsticks import NDCG
+from pages.ui import (
+    blocks,
+    cached_tuning,
+    choices,
+    exposure_choices,
+    tune_answer,
+    tune_knobs,
+    tune_state,
+)
+from pages.ui.shell import View
+
+MODEL = "the lists as the model made them"
+
+
+@st.fragment
+def show(view: View) -> None:
+    """The whole desk."""
+    left, right = st.columns([1, 2.4], gap="large")
+    tuner = cached_tuning.tuner(view.workspace, view.run.id, k=view.k)
+    dimensions = tuner.ground.shop.item_dimensions
+    if not dimensions:
+        blocks.waiting(
+            "The items of these data have nothing to group them by: no brand, seller, category or price."
+        )
+        return
+    with left:
+        settings = _looked_at(view, dimensions)
+        _presets(view, settings)
+        _history()
+        tune_state.moved(tune_knobs.steps(view, tuner.ground))
+        tune_knobs.add_step(view, tuner.ground)
+        before = _compared_with()
+        _snapshots()
+    after = tune_state.current()
+    tune_state.publish()
+    with right:
+        found = blocks.asked(
+            cached_tuning.consequences,
+            view.workspace,
+            view.run.id,
+            before=before,
+            after=after,
+            settings=settings,
+        )
+        if found is not None:
+            stages = cached_tuning.applied(view.workspace, view.run.id, policy=after).stages
+            tune_answer.show(view, found, stages)
+            _side_by_side(view, before, settings)
+
+
+def _looked_at(view: View, dimensions: tuple[str, ...]) -> AuditSettings:
+    """Whose attention is held against what."""
+    items_by = choices.choose("items", "Products grouped by", dimensions, default=dimensions[0], words=spoken)
+    target = choices.choose(
+        "target",
+        "Each group should get",
+        list(exposure_choices.TARGETS),
+        default="catalogue",
+        words=exposure_choices.TARGETS.get,
+    )
+    return view.settings(items_by=items_by, target=target)
+
+
+def _presets(view: View, settings: AuditSettings) -> None:
+    tuner = cached_tuning.tuner(view.workspace, view.run.id, k=view.k)
+    offered = {one.aim: one for one in presets(tuner.ground, view.by, worst=_worst(view, settings))}
+
+    def load() -> None:
+        aim = st.session_state[f"tune-preset-{tune_state.turn()}"]
+        if aim:
+            tune_state.put(offered[aim].steps)
+
+    st.selectbox(
+        "Begin with an aim",
+        list(offered),
+        index=None,
+        key=f"tune-preset-{tune_state.turn()}",
+        placeholder="choose an aim",
+        format_func=lambda aim: aim,
+        on_change=load,
+        help="Replaces the steps below by some that serve this aim; move their knobs from there",
+    )
+
+
+def _worst(view: View, settings: AuditSettings) -> str | None:
+    """The group whose lists are least accurate before anything is done; not Unknown."""
+    model = cached_tuning.measured(
+        view.workspace, view.run.id, policy=PolicySettings(k=view.k), settings=settings
+    )
+    rows = model.gaps
+    rows = rows[
+        (rows["metric"] == f"{NDCG}@{view.k}_gap") & ~rows["suppressed"] & (rows["group"] != "Unknown")
+    ]
+    return None if rows.empty else str(rows.loc[rows["value"].idxmin(), "group"])
+
+
+def _history() -> None:
+    with st.container(horizontal=True, gap="small"):
+        for name, icon, act, can in (
+            ("Undo", "undo", tune_state.undo, tune_state.can_undo()),
+            ("Redo", "redo", tune_state.redo, tune_state.can_redo()),
+            ("Reset", "restart_alt", tune_state.reset, bool(tune_state.current().steps)),
+        ):
+            st.button(
+                name,
+                key=f"tune-{name}",
+                icon=f":material/{icon}:",
+                type="tertiary",
+                on_click=act,
+                disabled=not can,
+            )
+
+
+def _compared_with() -> PolicySettings:
+    """What the policy is held against."""
+    kept = tune_state.kept()
+    options = {MODEL: PolicySettings(k=tune_state.current().k)}
+    options |= {f"snapshot {letter}": policy for letter, policy in kept.items()}
+    chosen = choices.choose("against", "Compare with", list(options), default=MODEL, words=lambda name: name)
+    return options[chosen]
+
+
+def _snapshots() -> None:
+    """Keep what stands under a letter, to come back to or to hold side by side."""
+    kept = tune_state.kept()
+    with st.container(horizontal=True, gap="small"):
+        for letter in tune_state.LETTERS:
+            st.button(
+                f"Keep as {letter}" if letter not in kept else f"Replace {letter}",
+                key=f"tune-keep-{letter}",
+                type="tertiary",
+                icon=":material/bookmark_add:" if letter not in kept else ":material/bookmark:",
+                on_click=tune_state.keep,
+                args=(letter,),
+                help=about_policy.policy_words(kept[letter]) if letter in kept else "Remember these settings",
+            )
+
+
+def _side_by_side(view: View, before: PolicySettings, settings: AuditSettings) -> None:
+    kept = tune_state.kept()
+    if not kept:
+        return
+    blocks.section("Snapshots side by side")
+    told = {}
+    for letter, policy in {**kept, "now": tune_state.current()}.items():
+        found = cached_tuning.consequences(
+            view.workspace, view.run.id, before=before, after=policy, settings=settings
+        )
+        told[letter] = policy, found.changes, found.after, gains_and_losses(found), found.moved
+    blocks.table(about_policy.snapshot_table(told, k=view.k), name="snapshots side by side")
+    with st.container(horizontal=True, gap="small"):
+        for letter, policy in kept.items():
+            st.button(
+                f"Load {letter}",
+                key=f"tune-load-{letter}",
+                icon=":material/restore_page:",
+                on_click=tune_state.put,
+                args=(policy.steps,),
+            )
+            st.button(
+                f"Forget {letter}",
+                key=f"tune-forget-{letter}",
+                type="tertiary",
+                on_click=tune_state.forget,
+                args=(letter,),
+            )
