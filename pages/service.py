@@ -4,7 +4,6 @@ import streamlit as st
 
 from core.figures.absence import absence
 from core.figures.text import markdown_text
-from core.schema.settings import AuditSettings
 from core.workflow.service import OUTCOMES, outcomes_told
 from pages.ui import (
     blocks,
@@ -42,7 +41,7 @@ if not view.by:
     )
     st.stop()
 
-settings = AuditSettings(by=(view.by,), scope=view.scope)
+settings = view.settings()
 if told:
     links.restore("outcome", list(told), next(iter(told)))
     outcome = told[st.session_state["outcome"]]
@@ -72,7 +71,7 @@ if told:
         "What is predicted", "outcome", {name: service_of_groups.title(name) for name in told}
     )
     if predicted:
-        service_of_groups.claims(view, outcome, predicted, told=answer)
+        service_of_groups.claims(view, outcome, predicted, settings, told=answer)
         service_of_groups.reliance(view, outcome, predicted, settings)
     else:
         blocks.waiting(markdown_text(no_prediction, limit=300))

@@ -9,8 +9,8 @@ from core.fairness.stats import (
     Moments,
     bootstrap,
     intervals,
+    null_means,
     p_values,
-    permuted_means,
     range_interval,
     ratio_intervals,
 )
@@ -70,8 +70,14 @@ def compare_groups(
     """
     n_groups = int(groups.max()) + 1
     moments = bootstrap(values, groups, n_groups=n_groups, draws=draws, rng=rng)
-    null = permuted_means(
-        values, groups, n_groups=n_groups, permutations=permutations, rng=rng, strata=strata
+    null = null_means(
+        values,
+        groups,
+        n_groups=n_groups,
+        n_shown=n_shown,
+        permutations=permutations,
+        rng=rng,
+        strata=strata,
     )
     return _comparison(moments, null, n_shown=n_shown, reference=reference, confidence=confidence)
 

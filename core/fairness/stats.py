@@ -12,6 +12,9 @@ import numpy as np
 from scipy import stats
 
 MULTINOMIAL_UP_TO = 2000  # users of a group; above, Poisson weights are as good and faster
+SHUFFLED_UP_TO = (
+    5000  # users of the smallest group; above, means of shuffled labels are normal for all purposes
+)
 FLOOR = 0.25  # a draw's standard error counts at least this share of the sample's own
 _BLOCK = 2**18  # numbers made at a time: they stay in the processor's cache
 _LABEL_BITS = np.uint64(16)
@@ -223,6 +226,48 @@ def range_interval(moments: Moments, shown: np.ndarray, *, confidence: float) ->
     return Interval(
         np.ptp(mean, axis=0)[None], bounds[0][None], bounds[1][None], errors.max(axis=0, initial=0)[None]
     )
+
+
+def null_means(
+    values: np.ndarray,
+    groups: np.ndarray,
+    *,
+    n_groups: int,
+    n_shown: int,
+    permutations: int,
+    rng: np.random.Generator,
+    strata: np.ndarray | None = None,
+) -> np.ndarray:
+    """Group means minus the overall mean if groups did not differ, (B, G, K): by permutation, or where every shown group
+    is large and labels may be shuffled among all, from the normal distribution that permutations tend to.
+
+    Args:
+        n_shown: groups 0 .. n_shown - 1 are told of; others only enter what these are compared with.
+    """
+    smallest = np.bincount(groups, minlength=n_groups)[:n_shown].min(initial=len(groups))
+    if strata is None and smallest > SHUFFLED_UP_TO:
+        return normal_means(values, groups, n_groups=n_groups, draws=permutations, rng=rng)
+    return permuted_means(
+        values, groups, n_groups=n_groups, permutations=permutations, rng=rng, strata=strata
+    )
+
+
+def normal_means(
+    values: np.ndarray, groups: np.ndarray, *, n_groups: int, draws: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Group means under random reassignment of the labels as their central limit, (B, G, K), minus the overall mean.
+
+    Under shuffling cov(mean_g, mean_h) = (1[g = h] / n_g - 1 / U) S, S the covariance of the metrics with U - 1 in the
+    denominator: the variance of sampling without replacement (Hájek, Limiting distributions in simple random sampling
+    from a finite population, 1960). That is independent normal means of variance S / n_g, less their overall mean.
+    """
+    n = np.bincount(groups, minlength=n_groups)
+    spread = np.atleast_2d(np.cov(values, rowvar=False))
+    sizes, directions = np.linalg.eigh(spread)
+    root = directions * np.sqrt(np.maximum(sizes, 0))
+    free = rng.standard_normal((draws, n_groups, len(root))) @ root.T
+    free = np.divide(free, np.sqrt(n)[:, None], out=np.zeros_like(free), where=n[:, None] > 0)
+    return free - (n / n.sum() @ free)[:, None]
 
 
 def permuted_means(

@@ -30,7 +30,8 @@ def off_sentence(rows: pd.DataFrame, name: str, *, words: str, form: Form) -> st
     own = rows[rows["name"] == name]
     off = own[(own["low"] > 0) | (own["high"] < 0)]
     if off.empty:
-        return f"{words} beyond chance for none of the {len(own)} groups."
+        whom = "not for the one group" if len(own) == 1 else f"for none of the {len(own)} groups"
+        return f"{words} beyond chance {whom}."
     worst = own.loc[off["value"].abs().idxmax()]
     return (
         f"{words} beyond chance for {len(off)} of {len(own)} groups, most for {_of_group(worst, form)}. "

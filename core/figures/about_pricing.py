@@ -1,13 +1,14 @@
 """Prices, discounts and offers of groups in words and tables."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
+from core.figures.gaps import VERDICT_WORDS
 from core.figures.numbers import points, share
 from core.figures.scorecard import select
 from core.figures.text import markdown_text
-from core.figures.verdicts import gap_answer, group_words, judged_gaps, than
+from core.figures.verdicts import gap_answer, group_words, judged_gaps, size_unknown_sentence, than
 from core.schema.settings import ALL
 
 RUNG_WORDS = {
@@ -47,7 +48,7 @@ def same_product_sentence(rows: pd.DataFrame, *, by: Sequence[str], place: str) 
         side = "more" if row["value"] > 0 else "less"
         return f"{group} paid {amount} {side} for {place} {than(row)}"
 
-    return gap_answer(_gaps(rows, "same_product_price"), by=by, says=says, form=percent)
+    return _answer(_gaps(rows, "same_product_price"), by=by, says=says, form=percent)
 
 
 def coverage_sentence(rows: pd.DataFrame) -> str:
@@ -56,9 +57,9 @@ def coverage_sentence(rows: pd.DataFrame) -> str:
     if found.empty:
         return ""
     low, high = share(found.min()), share(found.max())
-    ends = low if low == high else f"{low} to {high}"
+    ends = low if low == high else f"Between {low} and {high}"
     return (
-        f"Between {ends} of what a group and those it is compared with spent lies where both bought the same product at the "
+        f"{ends} of what a group and those it is compared with spent lies where both bought the same product at the "
         "same time and place: the gap speaks for these purchases. The steps below speak for more, with less held equal."
     )
 
@@ -74,7 +75,7 @@ def ladder_sentence(rows: pd.DataFrame, *, group: str, by: Sequence[str]) -> str
         f"{group_words(group, by)} pay {markdown_text(share(abs(first['value'])))} {side[first['value'] > 0]} per piece "
         f"{than(first)}, whatever they buy; **{markdown_text(share(abs(last['value'])))} {side[last['value'] > 0]}** "
         f"is left with all of this held equal (95 % interval {markdown_text(percent(last['low']))} to "
-        f"{markdown_text(percent(last['high']))})."
+        f"{markdown_text(percent(last['high']))}{_verdict(last)}). {size_unknown_sentence(own.tail(1))}".strip()
     )
 
 
@@ -102,7 +103,7 @@ def discount_sentence(
             return f"{group} get {amount} {'more' if more else 'less'} off the list price{for_same} ({kind}) {than(row)}"
         return f"{group} get a discount ({kind}) {amount} {'more' if more else 'less'} often{for_same} {than(row)}"
 
-    return gap_answer(_gaps(rows, metric), by=by, says=says, form=points)
+    return _answer(_gaps(rows, metric), by=by, says=says, form=points)
 
 
 def offer_sentence(rows: pd.DataFrame, *, by: Sequence[str]) -> str:
@@ -114,7 +115,7 @@ def offer_sentence(rows: pd.DataFrame, *, by: Sequence[str]) -> str:
         return f"Given the same spending, {group[:1].lower()}{group[1:]} are offered a campaign {amount} {side} often {than(row)}"
 
     gaps = rows[(rows["metric"] == "offered_given_spending") & (rows["statistic"] == "gap")]
-    return gap_answer(gaps, by=by, says=says, form=points)
+    return _answer(gaps, by=by, says=says, form=points)
 
 
 def funnel_sentence(rows: pd.DataFrame, groups: Sequence[str], *, form: Callable[[float], str]) -> str:
@@ -135,6 +136,40 @@ def funnel_sentence(rows: pd.DataFrame, groups: Sequence[str], *, form: Callable
     return " ".join(said)
 
 
+def shown_answer(rows: pd.DataFrame, *, by: Sequence[str], kind: str) -> str:
+    """Who clicks less on what is shown, or buys less of it where no clicks are logged.
+
+    Args:
+        kind: `item` or `deal`.
+    """
+    clicked = f"{kind}_clicked" in set(rows["metric"])
+    what = "the deals that they are shown" if kind == "deal" else "what they are shown"
+    claim = f"click on {what}" if clicked else f"buy {what}"
+
+    def says(group: str, row: pd.Series) -> str:
+        amount = markdown_text(points(abs(row["value"])).lstrip("+"))
+        return f"{group} {claim} {amount} {'more' if row['value'] > 0 else 'less'} often {than(row)}"
+
+    metric = f"{kind}_clicked" if clicked else f"{kind}_purchased"
+    return _answer(_gaps(rows, metric), by=by, says=says, form=points)
+
+
+def shown_sentence(rows: pd.DataFrame, groups: Sequence[str], words: Mapping[str, str]) -> str:
+    """Of a hundred users of each group: shown, clicked, bought.
+
+    Args:
+        words: of each step, such as `core.figures.funnel.SHOWN`. groups: those of whom the first is told.
+    """
+    said = []
+    for group in groups:
+        own = rows[(rows["statistic"] == "mean") & (rows["group"] == group) & rows["value"].notna()]
+        told = {row.metric: markdown_text(share(row.value)) for row in own.itertuples()}
+        first, *later = (f"{told[name]} {step}" for name, step in words.items() if name in told)
+        rest = f"; of these {' and '.join(later)}" if later else ""
+        said.append(f"Of {markdown_text(group)}, {first}{rest}.")
+    return " ".join(said)
+
+
 def parts_sentence(own: pd.DataFrame, *, by: Sequence[str]) -> str:
     """What explains the gap in depth of one group."""
     row = own.set_index("metric")
@@ -144,7 +179,8 @@ def parts_sentence(own: pd.DataFrame, *, by: Sequence[str]) -> str:
     return (
         f"Discounts of {group[:1].lower()}{group[1:]} are {markdown_text(points(abs(whole['value'])).lstrip('+'))} {side} "
         f"{than(whole)}; **{markdown_text(points(left['value']))} of that is not explained** by product, week and store "
-        f"(95 % interval {markdown_text(points(left['low']))} to {markdown_text(points(left['high']))})."
+        f"(95 % interval {markdown_text(points(left['low']))} to {markdown_text(points(left['high']))}{_verdict(left)}). "
+        f"{size_unknown_sentence(own[own['metric'] == 'discount_gap_unexplained'])}".strip()
     )
 
 
@@ -161,7 +197,7 @@ def access_sentence(rows: pd.DataFrame, metric: str, *, by: Sequence[str], words
             f"{group} have {markdown_text(points(abs(row['value'])).lstrip('+'))} {side} {words} {than(row)}"
         )
 
-    return gap_answer(_gaps(rows, metric), by=by, says=says, form=points)
+    return _answer(_gaps(rows, metric), by=by, says=says, form=points)
 
 
 def demand_sentence(elasticity, explained) -> str:
@@ -206,7 +242,26 @@ def steering_sentence(rows: pd.DataFrame, *, by: Sequence[str], k: int) -> str:
         other = than(row).removeprefix("than")
         return f"{group} are shown products {amount} {side}{beyond}{other}"
 
-    return gap_answer(_gaps(rows, metric), by=by, says=says, form=points)
+    return _answer(_gaps(rows, metric), by=by, says=says, form=points)
+
+
+def _verdict(row: pd.Series) -> str:
+    """`; tolerance 1.0 %: *equal within tolerance*`; empty where nothing is judged."""
+    if pd.isna(row["verdict"]):
+        return ""
+    return f"; tolerance {markdown_text(share(row['tolerance']))}: *{VERDICT_WORDS[row['verdict']]}*"
+
+
+def _answer(
+    gaps: pd.DataFrame,
+    *,
+    by: Sequence[str],
+    says: Callable[[str, pd.Series], str],
+    form: Callable[[float], str],
+) -> str:
+    """The claim of the gap that matters most, and of whom a difference is there whose size is not known."""
+    said = gap_answer(gaps, by=by, says=says, form=form)
+    return f"{said} {size_unknown_sentence(gaps)}".strip()
 
 
 def _gaps(rows: pd.DataFrame, metric: str) -> pd.DataFrame:

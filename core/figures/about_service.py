@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from core.figures.numbers import change, count, decimal, share, with_interval
+from core.figures.numbers import change, decimal, share, with_interval
 from core.figures.scorecard import select
+from core.figures.sentences import plural
 from core.figures.service_measures import Measure, form_of
 from core.figures.text import markdown_text
-from core.figures.verdicts import deciding_row, gap_answer, judged_gaps, than
+from core.figures.verdicts import deciding_row, gap_answer, judged_gaps, size_unknown_sentence, than
 from core.schema.settings import ALL
 
 COLUMNS = ["group", "name", "value", "low", "high", "n"]
@@ -27,6 +28,7 @@ def gap_sentence(
     Args:
         rows: of a section. given: what is held equal, after whom the group is compared with.
     """
+    gaps = select(rows, metric, "gap")
 
     def says(group: str, row: pd.Series) -> str:
         claim = measure.more if row["value"] > 0 else measure.less
@@ -37,7 +39,8 @@ def gap_sentence(
             than=than(row) + given,
         )
 
-    return gap_answer(select(rows, metric, "gap"), by=by, says=says, form=measure.unit.form)
+    said = gap_answer(gaps, by=by, says=says, form=measure.unit.form)
+    return f"{said} {size_unknown_sentence(gaps)}".strip()
 
 
 def beside_sentence(rows: pd.DataFrame, metric: str, other: str, measure: Measure, *, words: str) -> str:
@@ -84,7 +87,7 @@ def overall_sentence(told: Mapping, *, rows: int, title: str, unit: str) -> str:
     """
     form = form_of(unit)
     said = {name: _with(told[name], form) for name in ("observed", "predicted", "mae")}
-    n = f"{count(told['observed'].n)} users, {count(rows)} test rows"
+    n = f"{plural(int(told['observed'].n), 'user')}, {plural(rows, 'test row')}"
     inside = (
         f", and its 90 % interval holds {_with(told['coverage'], share)} of what came"
         if "coverage" in told
@@ -120,10 +123,12 @@ def calibration_sentence(off_line: Mapping[str, float], *, level: float = 0.05) 
         return "Predictions do not vary within any group that can be shown, so calibration cannot be tested."
     off = [group for group, p in off_line.items() if p <= level]
     if not off:
-        return f"Predictions are not shown to be off calibration for any of {len(off_line)} groups."
+        return (
+            f"Of {plural(len(off_line), 'group')}, predictions are not shown to be off calibration for any."
+        )
     whom = ", ".join(markdown_text(group) for group in off)
     return (
-        f"**Predictions are off calibration for {len(off)} of {len(off_line)} groups**: {whom} (intercept 0 and slope 1 "
+        f"**Predictions are off calibration for {len(off)} of {plural(len(off_line), 'group')}**: {whom} (intercept 0 and slope 1 "
         "rejected, corrected for all groups)."
     )
 

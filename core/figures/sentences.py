@@ -32,8 +32,13 @@ def by_words(by: Sequence[str]) -> str:
 
 
 def plural(number: int, one: str, many: str = "") -> str:
-    """`1 group`, `2 groups`; `many` where an s does not do."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
+    """`1 group`, `2,000 groups`; `many` where an s does not do."""
+    return f"{count(number)} {one if number == 1 else many or one + 's'}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def verdict_sentence(gaps: pd.DataFrame, *, by: Sequence[str], metric: str) -> str:

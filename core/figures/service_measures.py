@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from core.figures.numbers import days, decimal, share
+from core.figures.numbers import change, days, decimal, share
 from core.figures.units import DAYS, PLAIN, POINTS, Unit
 
 FORMS = {"points": decimal, "days": days}
@@ -83,6 +83,19 @@ ANSWERS = {
 }
 
 
+def parity_measure(unit: str) -> Measure:
+    """Residuals with the circumstances of orders held equal."""
+    against = "Measured against the prediction and in the same circumstances, {whom} got {amount} "
+    return Measure(
+        "Promise kept, in the same circumstances",
+        change(form_of(unit)),
+        UNITS.get(unit, PLAIN),
+        against + "more {than}",
+        against + "less {than}",
+        ("less", "more"),
+    )
+
+
 def prediction_measures(outcome: str, unit: str) -> dict[str, Measure]:
     """What is measured of the predictions of an outcome, by the end of the metric's name; the first counts most."""
     form, gap = form_of(unit), UNITS.get(unit, PLAIN)
@@ -137,22 +150,29 @@ def claim_measures(outcome: str, unit: str) -> dict[str, Measure]:
     }
 
 
-def distance_measures(unit: str) -> dict[str, Measure]:
-    """Distances of whole distributions of residuals, by the end of the metric's name."""
-    gap = UNITS.get(unit, PLAIN)
+def distance_measures(unit: str, *, of: str = "residual") -> dict[str, Measure]:
+    """Distances of whole distributions of residuals, or of predictions, by the end of the metric's name.
+
+    Args:
+        of: residual or predicted.
+    """
+    title, values = {"residual": ("Errors", "errors"), "predicted": ("Predictions", "predictions")}[of]
+    spread = "{who} have " + values + " spread otherwise {than}: "
     told = {
-        "residual_ks": (
-            "Errors, largest difference (KS)",
+        "ks": (
+            f"{title}, largest difference (KS)",
             POINTS,
-            "{who} have errors spread otherwise {than}: at some point the shares below it differ by {amount}",
+            "at some point the shares below it differ by {amount}",
         ),
-        "residual_w1": (
-            "Errors, distance (Wasserstein)",
-            gap,
-            "{who} have errors spread otherwise {than}: they would have to move by {amount} on average",
+        "w1": (
+            f"{title}, distance (Wasserstein)",
+            UNITS.get(unit, PLAIN),
+            "they would have to move by {amount} on average",
         ),
     }
     return {
-        name: Measure(title, form_of(unit), of.unsigned, claim, claim, ("", "more different"))
-        for name, (title, of, claim) in told.items()
+        f"{of}_{name}": Measure(
+            title, form_of(unit), gap.unsigned, spread + claim, spread + claim, ("", "more different")
+        )
+        for name, (title, gap, claim) in told.items()
     }

@@ -7,12 +7,14 @@ import pandas as pd
 from core.figures.gaps import VERDICT_WORDS
 from core.figures.groups import CROSS
 from core.figures.numbers import count
-from core.figures.sentences import against, by_words, plural
+from core.figures.sentences import against, by_words, listed, plural
 from core.figures.text import markdown_text
 from core.schema.tables import UNKNOWN
 
 Form = Callable[[float], str]
-CLAIM_ORDER = ("unequal", "not_enough_data", "equal_within_tolerance")
+OPEN = "not_enough_data"
+CLAIM_ORDER = ("unequal", OPEN, "equal_within_tolerance")
+MOST_NAMED = 3  # groups in one sentence
 
 
 def deciding_row(judged: pd.DataFrame) -> pd.Series | None:
@@ -81,3 +83,24 @@ def group_words(group: str, by: Sequence[str]) -> str:
 def than(row: pd.Series) -> str:
     """`than everyone else`."""
     return f"than {against(row['reference'])}"
+
+
+def size_unknown_sentence(gaps: pd.DataFrame, *, level: float = 0.05) -> str:
+    """For which groups without enough data it is only the size of a difference that is not known; empty if for none.
+
+    A difference is there if its interval leaves out 0 and the p-value, corrected for all tests, is at most the level;
+    of many groups some leave out 0 by chance.
+    """
+    judged = judged_gaps(gaps)
+    there = ((judged["low"] > 0) | (judged["high"] < 0)) & (judged["p_adjusted"] <= level)
+    found = judged[there & (judged["verdict"] == OPEN)]
+    if found.empty:
+        return ""
+    found = found.loc[found["value"].abs().sort_values(ascending=False, kind="stable").index]
+    names = [markdown_text(group) for group in found["group"]]
+    more = len(names) - MOST_NAMED
+    names = names[:MOST_NAMED] + ([plural(more, "more group")] if more > 0 else [])
+    return (
+        f"For {listed(names)} a difference is there, but whether it is beyond the tolerance, and so matters, is not yet "
+        "known."
+    )

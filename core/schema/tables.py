@@ -51,6 +51,7 @@ KNOWN_AT_ORDER = (
 )
 MEASURED_AT_ORDER = ("distance_km", "price", "pieces", "sellers", "weight_g", "volume_cm3", "instalments")
 FLAGGED_AT_ORDER = ("same_state", "purchase_time_known")
+DRAWN_AT_RANDOM = (IN_RANDOM_5K, IN_RANDOM_20K)
 # predictions of service quality
 OUTCOME, OBSERVED, PREDICTED, EXPECTED, LOW, HIGH = (
     "outcome",
@@ -195,10 +196,11 @@ CONTRACTS: dict[str, pa.DataFrameSchema] = {
             SATISFACTION: _number(1, 5, nullable=True),
             PROMISED_AT: _time(nullable=True, required=False),
             DELIVERED_AT: _time(nullable=True, required=False),
+            REVIEWED_AT: _time(nullable=True, required=False),
             RETURNED: _flag(),
             FREIGHT: _number(0, nullable=True),
             **{name: _number(0, nullable=True) for name in MEASURED_AT_ORDER},
-            **{name: _flag() for name in FLAGGED_AT_ORDER},
+            **{name: _flag() for name in (*FLAGGED_AT_ORDER, *DRAWN_AT_RANDOM)},
         }
     ),
     "offers": _table(

@@ -15,9 +15,8 @@ from pages.ui import blocks, cached, definitions, links
 from pages.ui.group_picker import hidden_caption
 from pages.ui.shell import View
 
-ANY = "any"
 KINDS = {
-    ANY: "any discount",
+    "any": "any discount",
     "loyalty": "loyalty discount",
     "coupon": "coupon",
     "coupon_match": "coupon match",
@@ -77,7 +76,7 @@ def _choose(known: set[str]) -> str:
     )
     links.publish_choice("way", way, default="depth")
     metric = f"{kind}_discount_{way}"
-    alike = kind == ANY and right.toggle("Same product, week and store only", key="alike")
+    alike = right.toggle("Same product, week and store only", key="alike")
     return metric + SAME if alike else metric
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
+from core.fairness.standing_out import MOSTLY
 from core.figures import about_pricing
 from core.figures.gaps import gap_figure
 from core.figures.groups import group_styles
@@ -44,6 +45,9 @@ def show(view: View) -> list[str]:
     answer = about_pricing.same_product_sentence(rows, by=view.by, place=place)
     with st.container(border=True):
         st.markdown(f"#### {answer}")
+        for note in found.notes:
+            if note.startswith(MOSTLY):
+                st.markdown(f":material/info: {markdown_text(note, limit=400)}")
         st.caption(f"{about_pricing.coverage_sentence(rows)} {found.notes[0]}")
     gaps = about_pricing.gap_rows(rows, METRIC)
     groups = list(dict.fromkeys(rows.loc[rows["group"] != ALL, "group"]))

@@ -20,6 +20,7 @@ from core.fairness.pricing.whatif import (
 from core.figures import about_pricing
 from core.figures.groups import group_styles
 from core.figures.numbers import MISSING, count, share, with_interval
+from core.figures.sentences import plural
 from core.figures.text import markdown_text, plain
 from core.figures.what_if import prices_figure
 from core.workflow.audits.what_if import Demanded
@@ -55,8 +56,8 @@ def show(view: View, _: list[str]) -> None:
     )
     blocks.table(_elasticities(found), name=f"elasticity of {found.called}")
     st.caption(
-        f"{found.demand.products:,} products in {found.demand.weeks:,} weeks, {share(found.demand.coverage)} of the units asked for. "
-        "Choose other categories in the sidebar."
+        f"{plural(found.demand.products, 'product')} in {plural(found.demand.weeks, 'week')}, {share(found.demand.coverage)} of the "
+        "units asked for. Choose other categories in the sidebar."
     )
     _knobs(found)
 

@@ -13,7 +13,7 @@ from core.figures.definitions import as_markdown
 from core.figures.gaps import gap_figure, shown_rows
 from core.figures.groups import group_styles
 from core.figures.scorecard import select
-from core.figures.sentences import left_out_sentence
+from core.figures.sentences import left_out_sentence, plural
 from core.figures.service_measures import Measure
 from core.figures.text import markdown_text
 from core.figures.verdict_table import verdict_table
@@ -25,7 +25,8 @@ from pages.ui.shell import View
 READING = (
     "A dot is how far a group lies from everyone else, its whisker the 95 % interval. The thick grey stroke is where "
     "gaps would fall if groups did not differ, the pale band the tolerance. *Unequal* needs the whole interval beyond "
-    "the band, *equal* the whole interval inside it."
+    "the band, *equal* the whole interval inside it. An interval that leaves out zero but reaches into the band shows a "
+    "difference, not that it matters."
 )
 
 
@@ -47,8 +48,9 @@ def headline(view: View, answer: str, found: Section) -> None:
     with st.container(border=True):
         st.markdown(f"#### {answer}")
         st.caption(
-            f"{markdown_text(view.dataset.name)}{run}. {found.users:,} users are judged; {found.tests:,} comparisons were "
-            f"corrected for together ({NAMES[view.settings().correction]})."
+            f"{markdown_text(view.dataset.name)}{run}. {plural(found.users, 'user')} "
+            f"{'is' if found.users == 1 else 'are'} judged; {plural(found.tests, 'comparison')} "
+            f"{'was' if found.tests == 1 else 'were'} corrected for together ({NAMES[view.settings().correction]})."
         )
 
 

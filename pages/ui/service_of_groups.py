@@ -17,16 +17,19 @@ from core.figures.service_measures import (
     claim_measures,
     distance_measures,
     form_of,
+    parity_measure,
     prediction_measures,
 )
 from core.figures.text import markdown_text
 from core.schema.settings import ALL, AuditSettings
+from core.workflow.audits.orders import ADJUSTED
 from core.workflow.audits.service import PredictedService
-from pages.ui import blocks, cached, service_gaps
+from pages.ui import blocks, cached, service_cached, service_gaps
 from pages.ui.group_picker import hidden_caption
 from pages.ui.shell import View
 
 OBSERVED, PREDICTED, RESIDUAL, ERROR, COVERED = "observed", "predicted", "residual", "mae", "coverage"
+PARITY = RESIDUAL + ADJUSTED
 CLAIMS = (Claim(OBSERVED, "observed", open=False), Claim(PREDICTED, "predicted", open=True))
 MOST_DRAWN = len(PALETTE)  # groups of a calibration plot
 
@@ -42,7 +45,9 @@ def answer(view: View, outcome: Outcome, found: PredictedService) -> str:
     return about_service.gap_sentence(found.section.rows, f"{outcome.name}_{OBSERVED}", measure, by=view.by)
 
 
-def claims(view: View, outcome: Outcome, found: PredictedService, *, told: str) -> None:
+def claims(
+    view: View, outcome: Outcome, found: PredictedService, settings: AuditSettings, *, told: str
+) -> None:
     """What was observed beside what was predicted: two claims about each group; `told` has been said already."""
     rows, unit, prefix = found.section.rows, outcome.unit, f"{outcome.name}_"
     form, name = form_of(unit), title(outcome.name)
@@ -68,10 +73,6 @@ def claims(view: View, outcome: Outcome, found: PredictedService, *, told: str) 
         "what the model expected, each with its 95 % interval over users. A gap between groups in the one says nothing "
         "of the other.",
     )
-    for metric, measure in claim_measures(outcome.name, unit).items():
-        sentence = about_service.gap_sentence(rows, prefix + metric, measure, by=view.by)
-        if sentence != told:
-            st.markdown(f"{measure.title}: {sentence}")
     columns = {
         OBSERVED: ("Observed", form),
         PREDICTED: ("Predicted", form),
@@ -87,6 +88,32 @@ def claims(view: View, outcome: Outcome, found: PredictedService, *, told: str) 
             shown=wide_table(means, columns),
         )
     hidden_caption(_hidden(rows))
+    _gaps(view, outcome, found, settings, told=told)
+
+
+def _gaps(
+    view: View, outcome: Outcome, found: PredictedService, settings: AuditSettings, *, told: str
+) -> None:
+    """Both claims in a sentence each; then figure and table of one, or of whole distributions of predictions."""
+    rows, prefix = found.section.rows, f"{outcome.name}_"
+    means = claim_measures(outcome.name, outcome.unit)
+    said = {
+        name: about_service.gap_sentence(rows, prefix + name, measure, by=view.by)
+        for name, measure in means.items()
+    }
+    for name, sentence in said.items():
+        if sentence != told:
+            st.markdown(f"{means[name].title}: {sentence}")
+    distances = distance_measures(outcome.unit, of=PREDICTED)
+    offered = means | distances
+    name = service_gaps.choose("Gap in", "claimed", {name: one.title for name, one in offered.items()})
+    service_gaps.definition(prefix + name)
+    if name in distances:
+        rows = service_cached.prediction_distributions(
+            view.workspace, view.run.id, outcome=outcome, settings=settings
+        ).rows
+    key = f"claimed {title(outcome.name)} {name}"
+    service_gaps.show(view, rows, prefix + name, offered[name], key=key, told=said.get(name, ""))
 
 
 def reliance(view: View, outcome: Outcome, found: PredictedService, settings: AuditSettings) -> None:
@@ -94,18 +121,42 @@ def reliance(view: View, outcome: Outcome, found: PredictedService, settings: Au
     rows, prefix = found.section.rows, f"{outcome.name}_"
     predictions = prediction_measures(outcome.name, outcome.unit)
     distances = distance_measures(outcome.unit)
+    parity = {PARITY: parity_measure(outcome.unit)} if outcome.table == "service" else {}
     told = set(rows["metric"])
-    offered = {name: one for name, one in predictions.items() if f"{prefix}{name}_gap" in told} | distances
+    offered = {RESIDUAL: predictions[RESIDUAL]} | parity
+    offered |= {name: one for name, one in predictions.items() if f"{prefix}{name}_gap" in told} | distances
     blocks.section("Can the predictions be relied on for every group")
     name = service_gaps.choose("Measured by", "relied", {name: one.title for name, one in offered.items()})
     service_gaps.definition(prefix + name)
-    if name in distances:
-        rows = cached.residual_distributions(
-            view.workspace, view.run.id, outcome=outcome, settings=settings
-        ).rows
-    service_gaps.show(view, rows, prefix + name, offered[name], key=f"reliance {title(outcome.name)} {name}")
+    if name == PARITY:
+        _parity(view, outcome, found, settings)
+    else:
+        if name in distances:
+            rows = cached.residual_distributions(
+                view.workspace, view.run.id, outcome=outcome, settings=settings
+            ).rows
+        key = f"reliance {title(outcome.name)} {name}"
+        service_gaps.show(view, rows, prefix + name, offered[name], key=key)
     _calibration(outcome, found)
     service_gaps.notes(found.section.notes)
+
+
+def _parity(view: View, outcome: Outcome, found: PredictedService, settings: AuditSettings) -> None:
+    """Promises kept for the same order, beside those kept as it is."""
+    section, reason = service_gaps.ask(
+        service_cached.residual_parity, view.workspace, view.run.id, outcome=outcome, settings=settings
+    )
+    if not section:
+        blocks.waiting(markdown_text(reason, limit=300))
+        return
+    metric, measure = f"{outcome.name}_{PARITY}", parity_measure(outcome.unit)
+    rows = pd.concat([section.rows, found.section.rows], ignore_index=True)
+    beside = about_service.beside_sentence(
+        rows, metric, f"{outcome.name}_{RESIDUAL}", measure, words="With nothing held equal"
+    )
+    key = f"reliance {title(outcome.name)} {PARITY}"
+    service_gaps.show(view, section.rows, metric, measure, key=key, more=beside)
+    service_gaps.notes(section.notes)
 
 
 def _calibration(outcome: Outcome, found: PredictedService) -> None:

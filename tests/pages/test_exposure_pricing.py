@@ -71,6 +71,11 @@ def test_every_question_of_the_pricing_page_has_an_answer(open_page, trained, ru
     assert said in text_of(app)
 
 
+def test_a_shop_without_a_log_of_what_was_shown_says_so(open_page, trained, run_id):
+    app = open_page("pricing", trained[0], run=run_id, by="age", see="offers")
+    assert "no log of what was shown and clicked" in text_of(app)
+
+
 def test_prices_are_compared_with_a_named_group_when_asked(open_page, trained, run_id):
     app = open_page("pricing", trained[0], run=run_id, by="age", reference="Unknown")
     assert not app.exception
@@ -80,11 +85,15 @@ def test_prices_are_compared_with_a_named_group_when_asked(open_page, trained, r
     assert "reference" not in app.query_params
 
 
-def test_discounts_compare_like_with_like_when_asked(open_page, trained, run_id):
-    app = open_page("pricing", trained[0], run=run_id, by="age", kind="any", way="rate")
+@pytest.mark.parametrize(
+    ("kind", "words"), [("any", "any discount"), ("loyalty", "loyalty discount"), ("coupon", "coupon")]
+)
+def test_discounts_compare_like_with_like_when_asked(open_page, trained, run_id, kind, words):
+    app = open_page("pricing", trained[0], run=run_id, by="age", kind=kind, way="rate")
     assert "for the same product, week and store" not in text_of(app).replace("\\", "")
     app.toggle(key="alike").set_value(True).run()
     assert not app.exception
+    assert f"get a discount ({words})" in text_of(app).replace("\\", "")
     assert "often for the same product, week and store than everyone else" in text_of(app)
 
 

@@ -39,7 +39,8 @@ def write_shop(folder: Path) -> None:
         item_id=[f"i{item}" for item in shop.events["item"]],
     )
     events.drop(columns=["user", "item", "split"]).to_parquet(folder / "events.parquet")
-    shop.users.assign(region=region).to_parquet(folder / "users.parquet")
+    years = 18 + np.arange(len(region)) % 60
+    shop.users.assign(region=region, years=years).to_parquet(folder / "users.parquet")
     shop.items.drop(columns="in_catalogue").to_parquet(folder / "items.parquet")
 
 
@@ -111,11 +112,11 @@ def test_each_question_has_its_heading_its_verdict_and_its_table(roots, open_pag
     assert "of the orders were rated" in said
     assert "Distance is not in these data" in said
     tables = [each.value for each in app.dataframe if "Verdict" in each.value]
-    assert len(tables) == 3
+    assert len(tables) == 4
     for shown in tables:
         assert shown["Verdict"].tolist().count("◆ unequal") >= 1
         assert shown.loc[shown["Group"] == SMALL, "Gap"].tolist() == ["hidden"]
-    assert len(app.get("plotly_chart")) == 6
+    assert len(app.get("plotly_chart")) == 7
 
 
 def test_small_groups_are_named_as_hidden_only(roots, open_page):
@@ -146,10 +147,19 @@ def test_other_numbers_are_chosen_by_click_and_by_link_and_every_one_has_its_def
         assert f"**{name}**" in said
 
 
+@pytest.mark.parametrize("bins", [3, 5])
+def test_ages_are_cut_into_as_many_groups_as_the_reader_asks_for(roots, open_page, bins):
+    app = open_page("service", roots["run"], by="years", bins=str(bins))
+    assert not app.exception
+    groups = [each.value["Group"] for each in app.dataframe if "Verdict" in each.value]
+    assert [len(own) for own in groups] == 4 * [bins]
+
+
 def test_every_measure_can_be_shown(roots, open_page):
     app = open_page("service", roots["run"])
     relied = [
         "residual",
+        "residual_adjusted",
         "mae",
         "rmse",
         "coverage",
@@ -163,6 +173,26 @@ def test_every_measure_can_be_shown(roots, open_page):
         app.segmented_control(key="relied").set_value(name).run()
         assert not app.exception
         assert "When not to use it" in words(app)
+    claimed = ["observed", "predicted", "predicted_ks", "predicted_w1"]
+    assert len(app.segmented_control(key="claimed").options) == len(claimed)
+    for name in claimed:
+        app.segmented_control(key="claimed").set_value(name).run()
+        assert not app.exception
+
+
+def test_predictions_can_be_compared_as_whole_distributions_and_promises_for_the_same_order(roots, open_page):
+    app = open_page("service", roots["run"], claimed="predicted_ks", relied="residual_adjusted")
+    assert not app.exception
+    said = words(app)
+    assert re.search(r"\*\*Users with region \w+ have predictions spread otherwise than everyone else", said)
+    assert "**Strong demographic parity (KS)**" in said
+    assert (
+        "**Measured against the prediction and in the same circumstances, users with region south got" in said
+    )
+    assert "With nothing held equal it is" in said
+    assert "**Promise kept in the same circumstances (residual)**" in said
+    assert "Held equal: freight, month of the order." in said
+    assert "Freight stands in for it." in said
 
 
 def test_an_unknown_choice_in_the_link_gets_a_note_once(roots, open_page):
@@ -206,4 +236,5 @@ def test_reviews_alone_open_with_what_was_observed(reviewed, open_page):
         r"#### \*\*Users with age .+ gave [\d.]+ points (more|less) than everyone else\*\*; ", headline
     )
     assert app.subheader[0].value == "Rating: observed and predicted"
+    assert "Promise kept, in the same circumstances" not in app.segmented_control(key="relied").options
     assert "Who answers at all" not in words(app)

@@ -1,6 +1,7 @@
 """What the metrics of prices, discounts, offers and steering mean.
 
-A key with a leading underscore follows the kind of discount, as in `coupon_discount_rate`.
+A key with a leading underscore follows the kind of discount, as in `coupon_discount_rate`, or what is shown: `item_clicked`
+of all impressions, `deal_clicked` of those of items on offer.
 """
 
 from functools import partial
@@ -275,6 +276,97 @@ DEFINITIONS: dict[str, Definition] = {
         ideal="0",
         source=_OVERLAP,
         avoid="As all else being equal: within a tenth spending still differs, and what is bought does too.",
+    ),
+    "_shown": _metric(
+        name="Users who are shown something",
+        formula="users with an impression (of an item on offer) / users who buy or are shown anything",
+        meaning="How many users of a group are shown an item (a deal) at all; higher is more.",
+        unit="share; gaps in percentage points",
+        range="0 to 1",
+        ideal="",
+        source="ours, after Singh & Joachims, KDD 2018",
+        avoid="Where only a part of what is shown is logged; as attention: places are not weighed.",
+    ),
+    "deal_impressions": _metric(
+        name="Impressions that show a deal",
+        formula="impressions of items on offer / impressions of which it is known; on offer: at least half of "
+        "the item's lines of the week have a discount",
+        meaning="How much of what a group is shown is on offer; higher is more.",
+        unit="share; gaps in percentage points",
+        range="0 to 1",
+        ideal="",
+        source="ours, after Singh & Joachims, KDD 2018",
+        avoid="Where few items are bought each week, so that offers are not known.",
+    ),
+    "_clicked": _metric(
+        name="Impressions clicked",
+        formula="impressions clicked / impressions",
+        meaning="How much of what a group is shown (of deals shown) is clicked; higher is more.",
+        unit="share; gaps in percentage points",
+        range="0 to 1",
+        ideal="",
+        source="ours, after Singh & Joachims, KDD 2018",
+        avoid="As how good lists are: it rests on where items stood, and on what else there was to click.",
+    ),
+    "_clickers": _metric(
+        name="Users who click",
+        formula="users who clicked at least once / users with an impression",
+        meaning="How many users who are shown something (a deal) click on it; higher is more.",
+        unit="share; gaps in percentage points",
+        range="0 to 1",
+        ideal="",
+        source="ours",
+        avoid="Where some are shown much and others little: more impressions are more chances.",
+    ),
+    "_purchased_of_clicked": _metric(
+        name="Clicked impressions purchased",
+        formula="impressions clicked and purchased / impressions clicked",
+        meaning="How much of what a group clicks it goes on to buy; higher is more.",
+        unit="share; gaps in percentage points",
+        range="0 to 1",
+        ideal="",
+        source="ours",
+        avoid="Where people click for other reasons than to buy, groups unequally often.",
+    ),
+    "_purchased": _metric(
+        name="Impressions purchased",
+        formula="impressions purchased / impressions, whether clicked or not",
+        meaning="How much of what a group is shown (of deals shown) is bought; higher is more.",
+        unit="share; gaps in percentage points",
+        range="0 to 1",
+        ideal="",
+        source="ours",
+        avoid="As the effect of being shown: some would have bought anyway.",
+    ),
+    "_purchasers": _metric(
+        name="Users who buy what they are shown",
+        formula="users who bought something shown at least once / users with an impression",
+        meaning="How many users who are shown something (a deal) buy it; higher is more.",
+        unit="share; gaps in percentage points",
+        range="0 to 1",
+        ideal="",
+        source="ours",
+        avoid="Where some are shown much and others little: more impressions are more chances.",
+    ),
+    "planned_offer_rate": _metric(
+        name="Users with an offer, planned",
+        formula="users to whom a plan gives an offer / users who buy",
+        meaning="How many users of a group a plan of offers reaches; higher is more.",
+        unit="share",
+        range="0 to 1",
+        ideal="",
+        source="ours, after demographic parity",
+        avoid="Where offers are worth different amounts to groups: see the expected saving.",
+    ),
+    "planned_saving": _metric(
+        name="Expected saving, planned",
+        formula="Σ over users with an offer of the chance to redeem it × what it then saves / users who buy",
+        meaning="What a user of a group is expected to save by a plan of offers; higher is more.",
+        unit="currency per user; redemptions per user where coupon money is not known",
+        range="0 upwards",
+        ideal="",
+        source="ours",
+        avoid="As money that will be saved: it is a forecast; and what is redeemed might have been bought anyway.",
     ),
     "price_percentile": _metric(
         name="How dear lists are of their kind",

@@ -1,6 +1,6 @@
 """How often and how deep each group's purchases are discounted, by kind of discount."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -85,21 +85,24 @@ def discount_rows(
     )
 
 
-def within_strata_gap(
+def within_strata_gaps(
     purchases: Purchases,
-    outcome: np.ndarray,
+    outcomes: Mapping[str, np.ndarray],
     part: Partition,
     *,
     settings: Statistics,
     permutations: int,
     rng: np.random.Generator,
-    stratum: str | None = None,
-) -> WithinStrata:
-    """The gap in an outcome of lines among those of the same stratum, overlap-weighted, in the outcome's own unit.
+) -> dict[str, WithinStrata]:
+    """Gaps in outcomes of lines among those of the same stratum, the finest that the data know, by outcome.
+
+    Overlap-weighted, each in the outcome's own unit.
 
     Args:
-        outcome: (N,), one of `discount_outcomes`. stratum: a name of `STRATA`; None: the finest that the data know.
+        outcomes: (N,) each, of `discount_outcomes`.
     """
-    code = purchases.stratum(stratum or purchases.finest)
-    table = cells(outcome, purchases.place, code, purchases.revenue, n_users=len(purchases.users))
-    return within_strata(table, part, settings=settings, permutations=permutations, rng=rng)
+    code = purchases.stratum(purchases.finest)
+    n_users = len(purchases.users)
+    table = cells(tuple(outcomes.values()), purchases.place, code, purchases.revenue, n_users=n_users)
+    found = within_strata(table, part, settings=settings, permutations=permutations, rng=rng)
+    return dict(zip(outcomes, found, strict=True))

@@ -24,7 +24,7 @@ from core.schema.tables import (
 
 SPENDING_BANDS = 10
 OFFERED, OFFERS, REDEEMED, REDEEMERS, SAVED = "offered", "offers", "redeemed", "redeemers", "saved"
-SHARES = (OFFERED, REDEEMED, REDEEMERS)
+AMOUNTS = (OFFERS, SAVED)  # the other stages are shares
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,9 @@ class Funnel:
     """Each stage as sums of users: (U, 2), its ratio is that of the totals.
 
     Attributes:
-        stages: `offered` (share of users with an offer), `offers` (per user), `redeemed` (share of offers),
-            `redeemers` (share of users with an offer who redeemed one), `saved` (coupon money per user with an offer).
+        stages: of campaigns `offered` (share of users with an offer), `offers` (per user), `redeemed` (share of offers),
+            `redeemers` (share of users with an offer who redeemed one), `saved` (coupon money per user with an offer);
+            of impressions those of `core.fairness.pricing.shown`.
     """
 
     stages: dict[str, np.ndarray]
@@ -96,7 +97,7 @@ def funnel_rows(found: Funnel, part: Partition, settings: Statistics, *, toleran
             settings,
             section=SECTION,
             tolerances={name: tolerance * level} if level > 0 else {},
-            bounds={name: (0.0, 1.0 if name in SHARES else np.inf)},
+            bounds={name: (0.0, np.inf if name in AMOUNTS else 1.0)},
         )
     return rows
 
@@ -146,5 +147,7 @@ def offered_given_spending(
         spending: (U,), of `spending_before`. part: of the users of the funnel.
     """
     band = spending_bands(spending)
-    table = cells(found.stages[OFFERED][:, 0], np.arange(len(band)), band, spending, n_users=len(band))
-    return within_strata(table, part, settings=settings, permutations=permutations, rng=rng, strata=band)
+    table = cells([found.stages[OFFERED][:, 0]], np.arange(len(band)), band, spending, n_users=len(band))
+    options = {"settings": settings, "permutations": permutations, "rng": rng}
+    (gaps,) = within_strata(table, part, strata=band, **options)
+    return gaps

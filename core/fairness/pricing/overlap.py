@@ -5,12 +5,14 @@ an effect per stratum, the estimate of least variance where errors are alike (Li
 covariates via propensity score weighting, JASA 113, 2018, for the name and for the weights).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from core.fairness.pricing.sides import Gaps, unknown_gap
+from core.fairness.pricing.sides import INTERVAL, Gaps, unknown_gap
 from core.fairness.stats import Interval, bootstrap, intervals, p_values, permuted_means
 from core.schema.settings import Statistics
 
@@ -20,22 +22,33 @@ class Cells:
     """Lines added up by user and stratum, of strata with more than one user: the others cannot tell anything.
 
     Attributes:
-        user, stratum: (M,) codes. n, total, weight: (M,) lines, sum of their outcomes, money.
+        user, stratum: (M,) codes. n, weight: (M,) lines, money. totals: (K, M) sums of each outcome.
         money: (U,) each user's money, in all strata.
     """
 
     user: np.ndarray
     stratum: np.ndarray
     n: np.ndarray
-    total: np.ndarray
+    totals: np.ndarray
     weight: np.ndarray
     money: np.ndarray
 
     def of(self, users: np.ndarray) -> "Cells":
         """Only these users, bool (U,)."""
         kept = users[self.user]
-        parts = (self.user, self.stratum, self.n, self.total, self.weight)
-        return Cells(*(part[kept] for part in parts), np.where(users, self.money, 0.0))
+        if kept.all():
+            return self
+        parts = (self.user, self.stratum, self.n, self.totals, self.weight)
+        return Cells(*(part[..., kept] for part in parts), np.where(users, self.money, 0.0))
+
+    def by_stratum(self, values: np.ndarray) -> np.ndarray:
+        """(M,) -> (S,) sums."""
+        width = int(self.stratum.max(initial=-1)) + 1
+        return np.bincount(self.stratum, values, minlength=width).astype(float)  # counts of nothing are whole
+
+    def by_user(self, values: np.ndarray) -> np.ndarray:
+        """(M,) -> (U,) sums."""
+        return np.bincount(self.user, values, minlength=len(self.money))
 
 
 @dataclass(frozen=True)
@@ -58,20 +71,34 @@ class Overlap:
 
 
 def cells(
-    outcome: np.ndarray, user: np.ndarray, stratum: np.ndarray, weight: np.ndarray, *, n_users: int
+    outcomes: Sequence[np.ndarray],
+    user: np.ndarray,
+    stratum: np.ndarray,
+    weight: np.ndarray,
+    *,
+    n_users: int,
 ) -> Cells:
-    """Lines, (N,) each, added up by user and stratum."""
+    """Lines, (N,) each, added up by user and stratum; K outcomes."""
     place, keys = pd.factorize(stratum.astype(np.int64) * n_users + user)
-    sums = [np.bincount(place, values, minlength=len(keys)) for values in (outcome, weight)]
-    n, of_stratum = np.bincount(place, minlength=len(keys)).astype(float), keys // n_users
-    shared = np.bincount(of_stratum)[of_stratum] > 1
-    parts = (part[shared] for part in (n, *sums))
-    money = np.bincount(user, weight, minlength=n_users)
-    return Cells(keys[shared] % n_users, pd.factorize(of_stratum[shared])[0], *parts, money)
+
+    def added(values: np.ndarray | None) -> np.ndarray:
+        return np.bincount(place, values, minlength=len(keys)).astype(float)[shared]
+
+    shared = (np.bincount(keys // n_users) > 1)[keys // n_users]
+    return Cells(
+        user=keys[shared] % n_users,
+        stratum=pd.factorize(keys[shared] // n_users)[0],
+        n=added(None),
+        totals=np.stack([added(outcome) for outcome in outcomes]),
+        weight=added(weight),
+        money=np.bincount(user, weight, minlength=n_users),
+    )
 
 
-def overlap_gap(cells: Cells, own: np.ndarray, other: np.ndarray, *, relative: bool = False) -> Overlap:
-    """The mean difference of outcomes within strata, one side minus the other, with overlap weights:
+def overlap_gaps(
+    cells: Cells, own: np.ndarray, other: np.ndarray, *, relative: bool = False
+) -> list[Overlap]:
+    """The mean difference of each outcome within strata, one side minus the other, with overlap weights:
 
         gap = sum_s w_s (mean_sa - mean_sb) / sum_s w_s,  w_s = n_sa n_sb / (n_sa + n_sb)
 
@@ -84,69 +111,81 @@ def overlap_gap(cells: Cells, own: np.ndarray, other: np.ndarray, *, relative: b
         own, other: bool (U,), disjoint.
     """
     both = cells.of(own | other)
-    n, total = (_by_side(both, values, own) for values in (both.n, both.total))  # (2, S) each
-    above, below = _numerator(n, total), _denominator(n, total, relative)
-    sums = above.sum(), below.sum()
-    # A stratum's numerator and denominator without each user of it
-    side = own[both.user].astype(int) ^ 1
-    n_without, total_without = n[:, both.stratum], total[:, both.stratum]
-    rows = np.arange(len(side))
-    n_without[side, rows] -= both.n
-    total_without[side, rows] -= both.total
-    n_users = len(own)
-    lost_above, lost_below = (
-        np.bincount(both.user, whole[both.stratum] - without, minlength=n_users)
-        for whole, without in (
-            (above, _numerator(n_without, total_without)),
-            (below, _denominator(n_without, total_without, relative)),
-        )
-    )
-    left = sums[1] - lost_below
-    told = sums[1] > 0 and left.min() > 1e-9 * sums[1]
-    value = sums[0] / sums[1] if told else np.nan
-    influence = value - (sums[0] - lost_above) / left if told else np.zeros(n_users)
-    shared = n.min(axis=0) > 0
+    mine = own[both.user]
+    n = _Sides.of(both, both.n, mine)
+    money, shared = both.money.sum(), np.minimum(n.own, n.other) > 0
     usable = shared[both.stratum]
-    users = np.zeros(n_users, bool)
+    users = np.zeros(len(own), bool)
     users[both.user[usable]] = True
-    money = both.money.sum()
-    return Overlap(
-        float(value),
-        influence,
-        _scores(both, n.sum(axis=0), total.sum(axis=0), n_users),
-        float(both.weight[usable].sum() / money) if money > 0 else float("nan"),
-        int(shared.sum()),
-        users,
-    )
+    coverage = float(both.weight[usable].sum() / money) if money > 0 else float("nan")
+    found = []
+    for outcome in both.totals:
+        value, influence = _gap(both, n, _Sides.of(both, outcome, mine), relative)
+        score = _scores(both, n.both, outcome)
+        found.append(Overlap(value, influence, score, coverage, int(shared.sum()), users))
+    return found
 
 
-def _by_side(cells: Cells, values: np.ndarray, own: np.ndarray) -> np.ndarray:
-    """Sums by stratum of each side, (2, S): own first."""
-    width = int(cells.stratum.max(initial=-1)) + 1
-    mine = own[cells.user]
-    return np.stack(
-        [np.bincount(cells.stratum, np.where(which, values, 0.0), minlength=width) for which in (mine, ~mine)]
-    ).astype(float)  # counts of nothing are whole numbers
+@dataclass(frozen=True)
+class _Sides:
+    """Sums of the two sides by stratum, (S,) each, and what is left of them at each cell without it, (M,) each."""
+
+    own: np.ndarray
+    other: np.ndarray
+    own_without: np.ndarray
+    other_without: np.ndarray
+
+    @staticmethod
+    def of(cells: Cells, values: np.ndarray, mine: np.ndarray) -> "_Sides":
+        of_own = np.where(mine, values, 0.0)
+        of_other = values - of_own
+        own, other = cells.by_stratum(of_own), cells.by_stratum(of_other)
+        return _Sides(own, other, own[cells.stratum] - of_own, other[cells.stratum] - of_other)
+
+    @cached_property
+    def both(self) -> np.ndarray:
+        return self.own + self.other
+
+    @cached_property
+    def lines(self) -> np.ndarray:
+        """Of both, at least one, so that they may stand below a line."""
+        return np.maximum(self.both, 1)
+
+    @cached_property
+    def lines_without(self) -> np.ndarray:
+        return np.maximum(self.own_without + self.other_without, 1)
 
 
-def _numerator(n: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """w_s (mean_sa - mean_sb), without dividing by the number of either side, (2, S) each -> (S,)."""
-    return (n[1] * total[0] - n[0] * total[1]) / np.maximum(n.sum(axis=0), 1)
+def _gap(both: Cells, n: _Sides, total: _Sides, relative: bool) -> tuple[float, np.ndarray]:
+    """The gap and the users' influences on it, (U,).
+
+    A stratum adds w (mean_a - mean_b) above the line and w, or w mean_b, below it; neither needs a division by the
+    number of either side.
+    """
+    at = both.stratum
+    weighed = total if relative else n
+    above = (n.other * total.own - n.own * total.other) / n.lines
+    below = n.own * weighed.other / n.lines
+    above_without = (
+        n.other_without * total.own_without - n.own_without * total.other_without
+    ) / n.lines_without
+    below_without = n.own_without * weighed.other_without / n.lines_without
+    left_above = above.sum() - both.by_user(above[at] - above_without)
+    left_below = below.sum() - both.by_user(below[at] - below_without)
+    if not (below.sum() > 0 and left_below.min() > 1e-9 * below.sum()):
+        return float("nan"), np.zeros(len(left_below))
+    value = float(above.sum() / below.sum())
+    return value, value - left_above / left_below
 
 
-def _denominator(n: np.ndarray, total: np.ndarray, relative: bool) -> np.ndarray:
-    """w_s, or w_s mean_sb if relative."""
-    return n[0] * (total[1] if relative else n[1]) / np.maximum(n.sum(axis=0), 1)
-
-
-def _scores(both: Cells, n: np.ndarray, total: np.ndarray, n_users: int) -> np.ndarray:
+def _scores(both: Cells, n: np.ndarray, outcome: np.ndarray) -> np.ndarray:
     """Sum over a user's lines of outcome minus the stratum's mean; the side's sum is the gap's numerator."""
-    expected = both.n * (total / np.maximum(n, 1))[both.stratum]
-    return np.bincount(both.user, both.total - expected, minlength=n_users)
+    mean = both.by_stratum(outcome) / np.maximum(n, 1)
+    return both.by_user(outcome - both.n * mean[both.stratum])
 
 
-def judged_overlap(
-    found: Overlap,
+def judged_overlaps(
+    found: list[Overlap],
     own: np.ndarray,
     other: np.ndarray,
     *,
@@ -154,28 +193,35 @@ def judged_overlap(
     permutations: int,
     rng: np.random.Generator,
     strata: np.ndarray | None = None,
-) -> Gaps:
-    """The gap with its interval, over users of both sides drawn again, and its p-value, labels of users shuffled.
+) -> list[Gaps]:
+    """Gaps with their intervals, over users of both sides drawn again, and p-values, labels of users shuffled.
 
-    It cannot be told where it rests on fewer than `minimum_group` users of either side, whoever else there is.
+    None can be told where they rest on fewer than `minimum_group` users of either side, whoever else there is.
 
     Args:
-        strata: (U,) control strata of users within which labels are shuffled; None: among all.
+        found: of the same lines. strata: (U,) control strata of users within which labels are shuffled; None: among all.
     """
-    n = int((own & found.users).sum())
-    if not np.isfinite(found.value) or min(n, (other & found.users).sum()) < settings.minimum_group:
-        return unknown_gap()
+    n = int((own & found[0].users).sum())
+    told = [place for place, one in enumerate(found) if np.isfinite(one.value)]
+    gaps = [unknown_gap()] * len(found)
+    if not told or min(n, (other & found[0].users).sum()) < settings.minimum_group:
+        return gaps
     users = own | other
     label = own[users].astype(int)
-    interval = influence_intervals(
-        np.array([found.value]), found.influence[users, None], label, settings=settings, rng=rng
+    value = np.array([found[place].value for place in told])
+    influence, score = (
+        np.column_stack([getattr(found[place], name)[users] for place in told])
+        for name in ("influence", "score")
     )
+    interval = influence_intervals(value, influence, label, settings=settings, rng=rng)
     within = None if strata is None else strata[users]
-    p_value, null = score_test(found.score[users], label, permutations, rng, strata=within)
-    low, high = np.quantile(null, [(1 - settings.confidence) / 2, (1 + settings.confidence) / 2])
-    error = float(interval.error[0])
-    one = Interval(*(getattr(interval, name)[0] for name in ("value", "low", "high", "error")))
-    return Gaps(one, np.array(p_value), np.array(low * error), np.array(high * error), np.array(n))
+    p_value, null = score_tests(score, label, permutations, rng, strata=within)
+    ends = np.quantile(null, [(1 - settings.confidence) / 2, (1 + settings.confidence) / 2], axis=0)
+    for number, place in enumerate(told):
+        one = Interval(*(getattr(interval, name)[number] for name in INTERVAL))
+        low, high = (end[number] * one.error for end in ends)
+        gaps[place] = Gaps(one, p_value[number], low, high, np.array(n))
+    return gaps
 
 
 def influence_intervals(
@@ -225,23 +271,23 @@ def _summed(
     return np.stack([off.low[0], off.high[0], off.error[0]])
 
 
-def score_test(
+def score_tests(
     score: np.ndarray,
     label: np.ndarray,
     permutations: int,
     rng: np.random.Generator,
     *,
     strata: np.ndarray | None = None,
-) -> tuple[float, np.ndarray]:
-    """Permutation test of the difference of two groups' mean scores: its p-value, and the null in standard errors.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Permutation tests of the difference of two groups' mean scores: p-values, (K,), and the null in standard errors, (B, K).
 
     Studentised, lest groups that buy unlike amounts raise false alarms (Chung & Romano, Annals of Statistics 41, 2013).
 
     Args:
-        score: (U,). label: (U,) 0 or 1.
+        score: (U, K). label: (U,) 0 or 1.
     """
-    scale = score.std() or 1.0
-    z = (score - score.mean()) / scale
+    scale = score.std(axis=0)
+    z = (score - score.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
     moments = np.column_stack([z, z**2])
     n = np.bincount(label, minlength=2)
     seen = np.stack([moments[label == side].mean(axis=0) for side in (0, 1)])
@@ -249,13 +295,13 @@ def score_test(
         moments, label, n_groups=2, permutations=permutations, rng=rng, strata=strata
     ) + moments.mean(axis=0)
     t, t_null = _t(seen[None], n), _t(null, n)
-    return float(p_values(t[:, None], t_null[:, None, None])[0, 0]), t_null
+    return p_values(t, t_null[:, None])[0], t_null
 
 
 def _t(moments: np.ndarray, n: np.ndarray) -> np.ndarray:
-    """Second group minus first, in standard errors, of means of score and squared score, (B, 2, 2) -> (B,)."""
-    mean = moments[..., 0]
-    variance = np.maximum(moments[..., 1] - mean**2, 0) / np.maximum(n - 1, 1)
-    error = np.sqrt(variance.sum(axis=-1))
+    """Second group minus first, in standard errors, of means of scores and squared scores, (B, 2, 2 K) -> (B, K)."""
+    mean, square = np.split(moments, 2, axis=-1)
+    variance = np.maximum(square - mean**2, 0) / np.maximum(n - 1, 1)[:, None]
+    error = np.sqrt(variance.sum(axis=1))
     off = mean[:, 1] - mean[:, 0]
     return np.divide(off, error, out=np.zeros_like(off), where=error > 0)

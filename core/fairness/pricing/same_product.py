@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.fairness.partition import Partition
-from core.fairness.pricing.overlap import Cells, cells, judged_overlap, overlap_gap
+from core.fairness.pricing.overlap import Cells, cells, judged_overlaps, overlap_gaps
 from core.fairness.pricing.purchases import Purchases
 from core.fairness.pricing.sides import Gaps, stacked
 from core.schema.settings import Statistics
@@ -51,10 +51,11 @@ def same_product_gap(
     code = purchases.stratum(stratum or purchases.finest)
     prices = purchases.lines[price].to_numpy()
     level = np.bincount(code, prices) / np.bincount(code)
-    table = cells(
-        prices / level[code], purchases.place, code, purchases.revenue, n_users=len(purchases.users)
-    )
-    return within_strata(table, part, settings=settings, permutations=permutations, rng=rng, relative=True)
+    relative = prices / level[code]
+    table = cells([relative], purchases.place, code, purchases.revenue, n_users=len(purchases.users))
+    options = {"settings": settings, "permutations": permutations, "rng": rng}
+    (found,) = within_strata(table, part, relative=True, **options)
+    return found
 
 
 def within_strata(
@@ -66,22 +67,22 @@ def within_strata(
     rng: np.random.Generator,
     strata: np.ndarray | None = None,
     relative: bool = False,
-) -> WithinStrata:
-    """The overlap-weighted gap of each compared group.
+) -> list[WithinStrata]:
+    """The overlap-weighted gaps of each compared group, for each outcome of the table.
 
     Args:
         strata: (U,) control strata of users within which labels are shuffled; None: among all.
         relative: as a share of the reference's mean.
     """
-    gaps, coverage, usable = [], [], []
+    options = {"settings": settings, "permutations": permutations, "rng": rng, "strata": strata}
+    overlaps, gaps = [], []
     for group in part.compared:
-        own, other = part.sides(group)
-        found = overlap_gap(table, own, other, relative=relative)
-        gaps.append(
-            judged_overlap(
-                found, own, other, settings=settings, permutations=permutations, rng=rng, strata=strata
-            )
-        )
-        coverage.append(found.coverage)
-        usable.append(found.strata)
-    return WithinStrata(stacked(gaps), np.array(coverage, float), np.array(usable, int))
+        sides = part.sides(group)
+        overlaps.append(overlap_gaps(table, *sides, relative=relative))
+        gaps.append(judged_overlaps(overlaps[-1], *sides, **options))
+    coverage = np.array([found[0].coverage for found in overlaps], float)
+    usable = np.array([found[0].strata for found in overlaps], int)
+    return [
+        WithinStrata(stacked([of_group[outcome] for of_group in gaps]), coverage, usable)
+        for outcome in range(len(table.totals))
+    ]

@@ -5,7 +5,7 @@ import pandas as pd
 
 from core.fairness.pricing.discounts import discount_outcomes
 from core.fairness.pricing.purchases import Purchases
-from core.schema.tables import CATEGORY, IN_CATALOGUE, ITEM, LIST_PRICE, RANK, USER
+from core.schema.tables import CATEGORY, IN_CATALOGUE, ITEM, LIST_PRICE, RANK, USER, WEEK
 
 DEAL_SHARE = 0.5  # of an item's lines with a discount, for it to count as on offer
 
@@ -117,3 +117,16 @@ def deals(purchases: Purchases, n_items: int) -> tuple[np.ndarray, np.ndarray]:
         _means(outcomes[name], item, n_items) for name in ("any_discount_rate", "any_discount_depth")
     )
     return np.where(np.isfinite(rate), (rate >= DEAL_SHARE).astype(float), np.nan), depth
+
+
+def on_offer(items: np.ndarray, weeks: np.ndarray, purchases: Purchases) -> np.ndarray:
+    """(N,) whether an item was on offer in a week, 1 or 0: at least half of its lines had a discount; NaN if nobody bought it.
+
+    Args:
+        items, weeks: (N,) codes and numbers of local weeks. purchases: of all users, with weeks and what was free.
+    """
+    lines, rate = purchases.lines, discount_outcomes(purchases)["any_discount_rate"]
+    n_items = max(items.max(initial=0), lines[ITEM].max()) + 1
+    share = pd.Series(rate).groupby((lines[WEEK] * n_items + lines[ITEM]).to_numpy()).mean()
+    found = share.reindex(weeks * n_items + items).to_numpy()
+    return np.where(np.isfinite(found), (found >= DEAL_SHARE).astype(float), np.nan)

@@ -84,8 +84,8 @@ def market(demand: Demand, part: Partition, shape: Shape) -> Market:
     told = np.flatnonzero(demand.elasticity.high[: part.n_shown] < 0)
     if len(told) < 2:
         raise InputError(
-            "Personalised prices need two groups whose demand surely falls with the price; there are "
-            f"{len(told)}. Choose coarser groups or more products."
+            "Personalised prices need two groups whose demand surely falls with the price; there "
+            f"{'is 1' if len(told) else 'are none'}. Choose coarser groups or more products."
         )
     valuations = implied_valuations(demand.elasticity.value[told], shape)
     names = tuple(part.shown_names[group] for group in told)

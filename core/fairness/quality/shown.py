@@ -55,6 +55,7 @@ def _shares(
     places = pd.Index(codes).get_indexer(lines[USER])
     known = places >= 0
     cells = places[known] * n_labels + labels[lines[ITEM].to_numpy()[known]]
-    totals = np.bincount(cells, weights[known], minlength=len(codes) * n_labels).reshape(len(codes), n_labels)
+    counts = np.bincount(cells, weights[known], minlength=len(codes) * n_labels)
+    totals = counts.astype(float).reshape(len(codes), n_labels)  # of nothing, they would be whole numbers
     whole = totals.sum(axis=1, keepdims=True)
     return np.divide(totals, whole, out=np.full_like(totals, np.nan), where=whole > 0)

@@ -109,8 +109,7 @@ def design(circumstances: pd.DataFrame) -> np.ndarray:
             labels = labels.where(counts >= FEWEST_ROWS, OTHERS)
             blocks.append(pd.get_dummies(labels, dtype=float).to_numpy()[:, 1:])
     columns = np.hstack(blocks)
-    columns = columns - columns.mean(axis=0) if len(columns) else columns
-    return _independent(columns)
+    return _independent(columns - columns.mean(axis=0)) if len(columns) else columns[:, :0]
 
 
 def _independent(columns: np.ndarray) -> np.ndarray:

@@ -34,7 +34,8 @@ DEFINITIONS: dict[str, Definition] = {
     "_residual": _metric(
         name="Promise kept (residual)",
         formula="mean of s − ŝ over the group's rows",
-        meaning="How much better than predicted it turned out; below 0 the model over-promises to the group.",
+        meaning="How much more came than was predicted; below 0 the model over-promises to the group (of days, where "
+        "more is worse, above 0).",
         unit="that of the outcome",
         range="no fixed ends",
         ideal="0",
@@ -115,26 +116,62 @@ DEFINITIONS: dict[str, Definition] = {
         avoid="Between groups of different sizes without the null band: chance alone makes it larger in "
         "small ones.",
     ),
-    "_ks": _metric(
+    "_residual_adjusted": _metric(
+        name="Promise kept in the same circumstances (residual)",
+        formula="b(g) of s − ŝ = b(g) + c′(X − X̄) + e, X what is known when an order is placed",
+        meaning="How much more than predicted would come for a group in everybody's average circumstances; below 0 the "
+        "model over-promises to the group for the same order (of days, where more is worse, above 0).",
+        unit="that of the outcome",
+        range="no fixed ends",
+        ideal="0",
+        source="ours; errors by leaving each user out: MacKinnon, Nielsen & Webb, Journal of Econometrics 232 (2023)",
+        avoid="Without the residual as it is: a group that is promised too much because of where it lives is promised too "
+        "much all the same; where groups hardly overlap in circumstances.",
+    ),
+    "_predicted_ks": _metric(
+        name="Strong demographic parity (KS)",
+        formula="max |P(ŝ ≤ t | g) − P(ŝ ≤ t | others)| over t",
+        meaning="How far the shares of a group and of the others that are predicted below any point can differ; higher is "
+        "more different, and at 0 no threshold picks one more often than the other.",
+        unit="share",
+        range="0 to 1",
+        ideal="0",
+        source="Kolmogorov-Smirnov; strong demographic parity: Jiang et al., UAI 2019",
+        avoid="Where outcomes themselves differ, as then right predictions must; with few users, where it is above 0 by "
+        "chance (see the null band).",
+    ),
+    "_predicted_w1": _metric(
+        name="Strong demographic parity (Wasserstein)",
+        formula="∫ |P(ŝ ≤ t | g) − P(ŝ ≤ t | others)| dt",
+        meaning="How far a group's predictions would have to move, on average, to be spread like the others'; higher is "
+        "more different.",
+        unit="that of the outcome",
+        range="0 upwards",
+        ideal="0",
+        source="Jiang et al., UAI 2019",
+        avoid="Where outcomes themselves differ, as then right predictions must; with few users, where it is above 0 by "
+        "chance (see the null band).",
+    ),
+    "_residual_ks": _metric(
         name="Largest difference of distributions (KS)",
-        formula="max |F(t) − F_others(t)| over t",
-        meaning="How far the share of values below any point can differ between a group and the others; "
+        formula="max |F(t) − F_others(t)| over t, F of the residuals s − ŝ",
+        meaning="How far the share of errors below any point can differ between a group and the others; "
         "higher is more different.",
         unit="share",
         range="0 to 1",
         ideal="0",
-        source="Kolmogorov-Smirnov; of predictions: strong demographic parity, Jiang et al., UAI 2019",
+        source="Kolmogorov-Smirnov",
         avoid="With few users, where it is above 0 by chance (see the null band).",
     ),
-    "_w1": _metric(
+    "_residual_w1": _metric(
         name="Distance of distributions (Wasserstein)",
-        formula="∫ |F(t) − F_others(t)| dt",
-        meaning="How far a group's values would have to move, on average, to be spread like the others'; "
+        formula="∫ |F(t) − F_others(t)| dt, F of the residuals s − ŝ",
+        meaning="How far a group's errors would have to move, on average, to be spread like the others'; "
         "higher is more different.",
-        unit="that of the values",
+        unit="that of the outcome",
         range="0 upwards",
         ideal="0",
-        source="of predictions: strong demographic parity, Jiang et al., UAI 2019",
+        source="Vaserstein 1969",
         avoid="With few users, where it is above 0 by chance (see the null band).",
     ),
     "_response_rate": _metric(

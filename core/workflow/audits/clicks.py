@@ -10,7 +10,7 @@ from core.fairness.quality.off_policy import OffPolicy, off_policy
 from core.fairness.rows import AuditRow
 from core.schema.documents import Dataset
 from core.schema.settings import ALL, AuditSettings
-from core.schema.tables import CLICKED, PROPENSITY, PURCHASED, USER
+from core.schema.tables import CLICKED, PURCHASED, USER
 from core.store.workspace import Workspace
 from core.workflow.audits.section import Section, section, with_permutations
 from core.workflow.audits.shop import Shop, lists_within, partitions
@@ -19,11 +19,11 @@ LARGEST_WEIGHT = 20.0  # an impression stands for so many at most
 
 
 def logged_impressions(workspace: Workspace, dataset: Dataset) -> pd.DataFrame | None:
-    """Impressions whose chance to be shown is known; None where the data have none."""
+    """What was shown to whom, if it is known what was clicked or purchased of it; None where the data have no such log."""
     if "impressions" not in dataset.tables:
         return None
     found = table(workspace, dataset, "impressions")
-    return found if PROPENSITY in found and not {CLICKED, PURCHASED}.isdisjoint(found) else None
+    return None if {CLICKED, PURCHASED}.isdisjoint(found) else found
 
 
 def clicks(shop: Shop, impressions: pd.DataFrame, lists: pd.DataFrame, settings: AuditSettings) -> Section:

@@ -14,6 +14,7 @@ from core.fairness.rows import AuditRow
 from core.fairness.service.adjusted import adjusted_rows, design
 from core.fairness.service.all_or_none import all_or_none
 from core.fairness.service.response import RESPONSE_METRICS, Propensities, propensities, response_rows
+from core.figures.sentences import listed, plural
 from core.schema.documents import Dataset
 from core.schema.settings import AuditSettings, Scope
 from core.schema.tables import (
@@ -117,7 +118,7 @@ def delivery(shop: Shop, orders: pd.DataFrame, settings: AuditSettings) -> Secti
                         tolerance=tolerances[name] or None,
                     )
     rows = [_as_share(row) for row in all_or_none(rows, LATE + RAW, LATE + ADJUSTED)]
-    notes = [*_delivery_notes(users, int((~arrived).sum()), around), *notes]
+    notes = [*_delivery_notes(users, int((~arrived).sum())), *held_equal(around, kept), *notes]
     return section(rows, settings, users=len(codes), notes=notes)
 
 
@@ -195,6 +196,17 @@ def answers(shop: Shop, orders: pd.DataFrame, settings: AuditSettings) -> Sectio
     return section(rows, settings, users=len(codes), notes=notes)
 
 
+def orders_behind(rows: pd.DataFrame, orders: pd.DataFrame) -> pd.DataFrame:
+    """The order of each row, in the order of the rows; what is not there of one is missing.
+
+    Args:
+        rows: such as predictions: `user`, `timestamp`, and `item` and `order_id` where the data have them.
+        orders: as `read_orders` gives.
+    """
+    keys = [name for name in (USER, TIMESTAMP, ITEM, ORDER_ID) if name in rows and name in orders]
+    return rows[keys].merge(orders.drop_duplicates(keys), on=keys, how="left")
+
+
 def scope_of_orders(rows: pd.DataFrame, shop: Shop, scope: Scope) -> tuple[np.ndarray, list[str]]:
     """Which orders or reviews lie within a scope, bool (N,), and what of it could not be applied.
 
@@ -211,10 +223,12 @@ def scope_of_orders(rows: pd.DataFrame, shop: Shop, scope: Scope) -> tuple[np.nd
     if CATEGORY in shop.items:
         items = rows[ITEM].to_numpy() if ITEM in rows else np.full(len(rows), -1)
         lines[CATEGORY] = np.where(items >= 0, shop.items[CATEGORY].cat.codes.to_numpy()[items], -1)
-        if scope.categories and (items < 0).any():
+        without = int((items < 0).sum())
+        if scope.categories and without:
+            verb, which = ("belongs", "it is") if without == 1 else ("belong", "they are")
             notes.append(
-                f"{int((items < 0).sum()):,} orders of several products, or of one that is not known, belong to no "
-                "category; they are left out."
+                f"{plural(without, 'order')} of several products, or of one that is not known, {verb} to no category; "
+                f"{which} left out."
             )
     if scope.stores:
         notes.append(
@@ -229,7 +243,10 @@ def _asked(orders: pd.DataFrame, flag: str, shop: Shop, scope: Scope) -> tuple[p
     if flag in orders:
         drawn = orders[flag].astype("boolean").fillna(False).to_numpy(bool)
         if left_out := int((inside & ~drawn).sum()):
-            notes.append(f"{left_out:,} orders were not drawn at random ({flag}) and do not count.")
+            were, do = ("was", "does") if left_out == 1 else ("were", "do")
+            notes.append(
+                f"{plural(left_out, 'order')} {were} not drawn at random ({flag}) and {do} not count."
+            )
         inside &= drawn
     return orders[inside].reset_index(drop=True), notes
 
@@ -257,25 +274,41 @@ def _means(outcome: np.ndarray, chances: np.ndarray) -> tuple[float, float]:
     return float(outcome.mean()), float(np.average(outcome, weights=1 / chances))
 
 
-def _delivery_notes(users: np.ndarray, open_: int, around: pd.DataFrame) -> list[str]:
-    said = [
-        f"{len(users):,} delivered orders of {len(np.unique(users)):,} users; {open_:,} more have not arrived, or nobody "
-        "knows when, and do not count."
-    ]
+def held_equal(around: pd.DataFrame, orders: pd.DataFrame) -> list[str]:
+    """What is held equal, and what of distance is not, in words.
+
+    Args:
+        around: the circumstances of the orders.
+    """
     if not around.shape[1]:
-        return [*said, "Nothing is known of the circumstances of orders, so nothing could be held equal."]
-    said.append(f"Held equal: {', '.join(map(words, around))}.")
-    if DISTANCE not in around:
-        near = [words(name) for name in NEAR if name in around]
-        stand_in = f" {listed(near).capitalize()} stand in for it." if near else ""
-        said.append(
-            f"Distance is not in these data.{stand_in} What is not told of it is still in the adjusted gap."
-        )
-    return said
+        return [
+            "Nothing that differs between orders is known of their circumstances, so nothing could be held equal."
+        ]
+    said = [f"Held equal: {', '.join(map(words, around))}."]
+    if DISTANCE in around:
+        return said
+    if DISTANCE in orders and orders[DISTANCE].notna().any():
+        where = "for all of these orders" if orders[DISTANCE].notna().all() else "wherever it is known"
+        return [*said, f"Distance is the same {where}, so it explains no difference between orders."]
+    near = [words(name) for name in NEAR if name in around]
+    stand = "stands" if len(near) == 1 else "stand"
+    stand_in = f" {listed(near).capitalize()} {stand} in for it." if near else ""
+    return [
+        *said,
+        f"Distance is not in these data.{stand_in} What is not told of it is still in the adjusted gap.",
+    ]
+
+
+def _delivery_notes(users: np.ndarray, open_: int) -> list[str]:
+    have, do = ("has", "does") if open_ == 1 else ("have", "do")
+    rest = f"; {open_:,} more {have} not arrived, or nobody knows when, and {do} not count" if open_ else ""
+    return [f"{plural(len(users), 'delivered order')} of {plural(len(np.unique(users)), 'user')}{rest}."]
 
 
 def _answer_notes(answered: np.ndarray, users: int, chances: Propensities) -> list[str]:
-    said = [f"{int(answered.sum()):,} of {len(answered):,} orders of {users:,} users were rated."]
+    given = int(answered.sum())
+    orders = f"{plural(len(answered), 'order')} of {plural(users, 'user')}"
+    said = [f"{given:,} of {orders} {'was' if given == 1 else 'were'} rated."]
     if answered.all():
         return [
             *said,
@@ -285,11 +318,6 @@ def _answer_notes(answered: np.ndarray, users: int, chances: Propensities) -> li
         *said,
         "The chance of a rating is told from the circumstances of the order, and from whether and when it arrived. "
         f"Chances below {chances.clip:.0%} count as {chances.clip:.0%}: so do those of {chances.clipped:.1%} of the "
-        f"ratings. Weighted, they say as much as {chances.effective:,.0f} ratings would.",
+        f"ratings. Weighted, they say as much as {plural(round(chances.effective), 'rating')} would.",
         "Whether somebody answers may depend on the answer itself; no weights can mend that.",
     ]
-
-
-def listed(names: list[str]) -> str:
-    """`a, b and c`."""
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

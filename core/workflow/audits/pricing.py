@@ -7,9 +7,10 @@ import pandas as pd
 
 from core.errors import InputError
 from core.fairness.group_rows import generator, mean_rows
+from core.fairness.judging import judged
 from core.fairness.partition import Partition
 from core.fairness.pricing.decomposition import decompose_discount
-from core.fairness.pricing.discounts import ANY, discount_outcomes, discount_rows, within_strata_gap
+from core.fairness.pricing.discounts import ANY, discount_outcomes, discount_rows, within_strata_gaps
 from core.fairness.pricing.funnel import OFFERED, funnel, funnel_rows, offered_given_spending, spending_before
 from core.fairness.pricing.ladder import ladder
 from core.fairness.pricing.observed_prices import incomes, observed_price_rows
@@ -18,10 +19,12 @@ from core.fairness.pricing.same_product import SAME_PRODUCT, WithinStrata, same_
 from core.fairness.pricing.sides import SECTION, gap_rows
 from core.fairness.pricing.steering import deals, steering_metrics
 from core.fairness.rows import AuditRow
+from core.fairness.standing_out import note_on_one
 from core.fairness.suppression import HIDDEN_TEXT
+from core.figures.sentences import plural
 from core.schema.settings import SPLITS, AuditSettings, Scope, Split
-from core.schema.tables import CATEGORY, LIST_PRICE, SPLIT, START, USER
-from core.workflow.audits.section import Section, section, with_permutations
+from core.schema.tables import CATEGORY, LIST_PRICE, PAID_PRICE, SPLIT, START, USER
+from core.workflow.audits.section import Section, of_judged, section, with_permutations
 from core.workflow.audits.shop import Shop, day_number, in_scope, lists_within, partitions, prices_within
 
 SHELF = "same_product_shelf_price"
@@ -54,18 +57,44 @@ def same_product(shop: Shop, settings: AuditSettings) -> Section:
     settings = with_permutations(settings, parts, metrics=1 + listed)
     rows: list[AuditRow] = []
     for part in parts:
-        options = {"settings": settings, "permutations": settings.permutations}
-        found = same_product_gap(purchases, part, rng=generator(part, settings), **options)
-        rows += gap_rows(
-            part, SAME_PRODUCT, found.gaps, tolerance=settings.price_tolerance, settings=settings
-        )
+        found = _same_product(purchases, part, settings)
+        rows += _price_rows(part, found, settings)
         rows += _coverage_rows(part, found, settings)
         if listed:
-            shelf = same_product_gap(
-                purchases, part, rng=generator(part, settings), price=LIST_PRICE, **options
-            )
+            shelf = _same_product(purchases, part, settings, price=LIST_PRICE)
             rows += gap_rows(part, SHELF, shelf.gaps, tolerance=settings.price_tolerance, settings=settings)
-    return section(rows, settings, users=len(purchases.users), notes=_notes(purchases))
+    told = judged(rows, settings)
+    notes = [*_notes(purchases), *_notes_on_one(told, purchases, parts, settings)]
+    return of_judged(told, users=len(purchases.users), notes=notes)
+
+
+def _same_product(
+    purchases: Purchases, part: Partition, settings: AuditSettings, *, price: str = PAID_PRICE
+) -> WithinStrata:
+    options = {"permutations": settings.permutations, "rng": generator(part, settings), "price": price}
+    return same_product_gap(purchases, part, settings=settings, **options)
+
+
+def _price_rows(part: Partition, found: WithinStrata, settings: AuditSettings) -> list[AuditRow]:
+    tolerance = settings.price_tolerance
+    return gap_rows(part, SAME_PRODUCT, found.gaps, tolerance=tolerance, settings=settings)
+
+
+def _notes_on_one(
+    told: list[AuditRow], purchases: Purchases, parts: list[Partition], settings: AuditSettings
+) -> list[str]:
+    """For each grouping whether most gaps come from one group."""
+
+    def again(part: Partition, users: np.ndarray) -> list[AuditRow]:
+        left = only(purchases, users[purchases.place])
+        return _price_rows(part, _same_product(left, part, settings), settings)
+
+    prices = [row for row in told if row.metric == SAME_PRODUCT]
+    found = [
+        note_on_one([row for row in prices if row.attribute == part.attribute], part, settings, again)
+        for part in parts
+    ]
+    return [note for note in found if note]
 
 
 def _coverage_rows(part: Partition, found: WithinStrata, settings: AuditSettings) -> list[AuditRow]:
@@ -118,22 +147,21 @@ def discounts(shop: Shop, settings: AuditSettings) -> Section:
 
 
 def discounts_for_the_same(shop: Shop, settings: AuditSettings) -> Section:
-    """Rate and depth of any discount among purchases of the same product, in the same week and store where these are known.
+    """Rate and depth of discounts by kind among purchases of the same product, in the same week and store where known.
 
     Raises:
         InputError: no list prices, or too few buyers. NotFound: no such group, category or store.
     """
     purchases = prices_within(shop, settings.scope)
     parts, outcomes = partitions(shop.users, purchases.users, settings), discount_outcomes(purchases)
-    within = {name: values for name, values in outcomes.items() if name.startswith(ANY)}
-    settings = with_permutations(settings, parts, metrics=len(within))
+    settings = with_permutations(settings, parts, metrics=len(outcomes))
     rows: list[AuditRow] = []
     for part in parts:
-        for name, values in within.items():
-            options = {"settings": settings, "permutations": settings.permutations}
-            found = within_strata_gap(purchases, values, part, rng=generator(part, settings), **options)
-            level = settings.tolerance * float(values.mean())
-            rows += gap_rows(part, name + WITHIN, found.gaps, tolerance=level or None, settings=settings)
+        options = {"permutations": settings.permutations, "rng": generator(part, settings)}
+        found = within_strata_gaps(purchases, outcomes, part, settings=settings, **options)
+        for name, within in found.items():
+            level = settings.tolerance * float(outcomes[name].mean())
+            rows += gap_rows(part, name + WITHIN, within.gaps, tolerance=level or None, settings=settings)
     return section(rows, settings, users=len(purchases.users), notes=_notes(purchases))
 
 
@@ -315,7 +343,8 @@ def _bounds(name: str) -> tuple[float, float]:
 def _notes(purchases: Purchases) -> list[str]:
     """How many purchases stand behind the numbers, and what of the shop's was left out, by reason."""
     dropped = ", ".join(f"{count:,} ({reason})" for reason, count in purchases.dropped.items() if count)
-    said = [f"{len(purchases.lines):,} purchase lines of {len(purchases.users):,} users.", *purchases.notes]
+    lines, users = plural(len(purchases.lines), "purchase line"), plural(len(purchases.users), "user")
+    said = [f"{lines} of {users}.", *purchases.notes]
     return (
         [*said, f"Of the whole shop's lines these have no comparable price: {dropped}."] if dropped else said
     )

@@ -9,6 +9,7 @@ from core.data.service import Outcome
 from core.errors import InputError
 from core.fairness.correction import NAMES, adjusted_p_values
 from core.fairness.rows import AuditRow
+from core.fairness.service.adjusted import adjusted_rows
 from core.fairness.service.all_or_none import all_or_none
 from core.fairness.service.bins import calibration_bins
 from core.fairness.service.calibration import ECE_METRICS, calibration_tests
@@ -16,10 +17,18 @@ from core.fairness.service.group_loss import group_loss_rows
 from core.fairness.service.outcomes import outcome_contributions, outcome_measures, outcome_rows
 from core.fairness.service.residuals import distribution_rows
 from core.fairness.service.rows import judged_rows
+from core.figures.sentences import plural
 from core.schema.settings import AuditSettings
 from core.schema.tables import EXPECTED, OBSERVED, PREDICTED, USER
 from core.train.conformal import COVERAGE
-from core.workflow.audits.orders import scope_of_orders
+from core.workflow.audits.orders import (
+    ADJUSTED,
+    circumstances,
+    held_equal,
+    in_parts,
+    orders_behind,
+    scope_of_orders,
+)
 from core.workflow.audits.section import Section, section, with_permutations
 from core.workflow.audits.shop import Shop, partitions
 
@@ -30,7 +39,7 @@ OF_THE_OUTCOME = (
     *ECE_METRICS,
 )  # judged by a share of the outcome's size
 OF_THEIR_OWN = ("mae", "rmse", "width")  # judged by a share of their own mean
-RESIDUAL = "_residual"  # after the name of an outcome, before that of a distance
+RESIDUAL, SAID = "_residual", "_predicted"  # after the name of an outcome, before that of a distance
 
 
 @dataclass(frozen=True)
@@ -78,7 +87,7 @@ def service(
     found = all_or_none(found, f"{prefix}coverage")
     off_line = _corrected([calibration_tests(rows, codes, part, settings) for part in parts], settings)
     notes = [
-        f"{len(rows):,} test rows of {len(codes):,} users; the model learnt from none of them.",
+        _basis(len(rows), len(codes)),
         f"Prediction intervals are made to hold {COVERAGE:.0%} of the outcomes.",
         _line_note(off_line, settings),
         *notes,
@@ -89,6 +98,51 @@ def service(
         bins=tuple(calibration_bins(rows, codes, part, settings) for part in parts),
         off_line=off_line,
     )
+
+
+def residual_parity(
+    shop: Shop,
+    predictions: pd.DataFrame,
+    orders: pd.DataFrame,
+    outcome: Outcome,
+    settings: AuditSettings,
+) -> Section:
+    """Mean residuals by group, all orders alike in their circumstances: is a group promised too much for the same order?
+
+        r = s - s^ = b_g + c' (X - mean(X)) + e;   parity: b_g is the same for all groups
+
+    X is what is held equal where groups wait (`core.workflow.audits.orders.delivery`), by least squares with errors
+    clustered by user (`core.fairness.service.adjusted`). The residual as it is, X left out, is a row of `service`: where
+    it differs between groups and this does not, the model errs on circumstances that groups have unequally often. A
+    family of its own.
+
+    Args:
+        predictions: the table `service_predictions` of a run. orders: as `read_orders` gives. outcome: of orders.
+
+    Raises:
+        InputError: too few test rows, or nothing can be held equal. NotFound: no such group or category.
+    """
+    rows, notes = _judged(shop, predictions, outcome, settings)
+    behind = orders_behind(rows, orders)
+    around = circumstances(behind, shop)
+    told = held_equal(around, behind)
+    if not around.shape[1]:
+        raise InputError(" ".join(told))
+    equal, users = in_parts(around), rows[USER].to_numpy()
+    codes = np.unique(users)
+    found: list[AuditRow] = []
+    for part in partitions(shop.users, codes, settings):
+        found += adjusted_rows(
+            _residuals(rows),
+            users,
+            codes,
+            part,
+            settings,
+            metric=outcome.name + RESIDUAL + ADJUSTED,
+            circumstances=equal,
+            tolerance=settings.tolerance * _size(rows) or None,
+        )
+    return section(found, settings, users=len(codes), notes=[_basis(len(rows), len(codes)), *told, *notes])
 
 
 def residual_distributions(
@@ -105,17 +159,47 @@ def residual_distributions(
         InputError: too few test rows. NotFound: no such group or category.
     """
     rows, notes = _judged(shop, predictions, outcome, settings)
-    users, residuals = rows[USER].to_numpy(), (rows[OBSERVED] - rows[_said(rows)]).to_numpy(float)
+    return _distances(shop, rows, _residuals(rows), outcome.name + RESIDUAL, settings, notes)
+
+
+def prediction_distributions(
+    shop: Shop, predictions: pd.DataFrame, outcome: Outcome, settings: AuditSettings
+) -> Section:
+    """How far the whole distribution of predictions of each group lies from the others': strong demographic parity.
+
+        KS = sup_t |P(s^ <= t | g) - P(s^ <= t | others)|;   W1 = integral of the same over t
+
+    Zero where no threshold on the prediction picks one group more often than another. Whether groups should be
+    predicted alike is another question than whether predictions are right: see `residual_distributions`. A family of
+    its own. Source: Jiang et al., UAI 2019.
+
+    Args:
+        predictions: the table `service_predictions` of a run.
+
+    Raises:
+        InputError: too few test rows. NotFound: no such group or category.
+    """
+    rows, notes = _judged(shop, predictions, outcome, settings)
+    return _distances(shop, rows, _said(rows), outcome.name + SAID, settings, notes)
+
+
+def _distances(
+    shop: Shop,
+    rows: pd.DataFrame,
+    values: np.ndarray,
+    metric: str,
+    settings: AuditSettings,
+    notes: list[str],
+) -> Section:
+    """Distances of the distributions of values, (N,) of the rows, users being the unit."""
+    users = rows[USER].to_numpy()
     codes = np.unique(users)
     parts = partitions(shop.users, codes, settings)
-    metric, size = outcome.name + RESIDUAL, float(rows[OBSERVED].abs().mean())
-    tolerances = {f"{metric}_ks": settings.tolerance, f"{metric}_w1": settings.tolerance * size}
+    tolerances = {f"{metric}_ks": settings.tolerance, f"{metric}_w1": settings.tolerance * _size(rows)}
     settings = with_permutations(settings, parts, metrics=len(tolerances))
     found: list[AuditRow] = []
     for part in parts:
-        found += distribution_rows(
-            residuals, users, codes, part, settings, metric=metric, tolerances=tolerances
-        )
+        found += distribution_rows(values, users, codes, part, settings, metric=metric, tolerances=tolerances)
     return section(found, settings, users=len(codes), notes=notes)
 
 
@@ -129,16 +213,29 @@ def _judged(
     return rows[inside].reset_index(drop=True), notes
 
 
-def _said(rows: pd.DataFrame) -> str:
-    return EXPECTED if EXPECTED in rows else PREDICTED
+def _said(rows: pd.DataFrame) -> np.ndarray:
+    """The mean prediction, float64 (N,); the median where there is no other."""
+    return rows[EXPECTED if EXPECTED in rows else PREDICTED].to_numpy(float)
+
+
+def _residuals(rows: pd.DataFrame) -> np.ndarray:
+    return rows[OBSERVED].to_numpy(float) - _said(rows)
+
+
+def _size(rows: pd.DataFrame) -> float:
+    """How large the outcome is; of delays the mean itself may be near 0."""
+    return float(rows[OBSERVED].abs().mean())
+
+
+def _basis(rows: int, users: int) -> str:
+    return f"{plural(rows, 'test row')} of {plural(users, 'user')}; the model learnt from none of them."
 
 
 def _tolerances(rows: pd.DataFrame, codes: np.ndarray, settings: AuditSettings) -> dict[str, float]:
     """By metric, in its unit; none where it would be 0."""
     contributions, names = outcome_contributions(rows, codes)
     overall = dict(zip(names, outcome_measures(contributions.sum(axis=0)), strict=True))
-    size = float(rows[OBSERVED].abs().mean())  # of delays the mean may be near 0
-    levels = dict.fromkeys(OF_THE_OUTCOME, size) | {
+    levels = dict.fromkeys(OF_THE_OUTCOME, _size(rows)) | {
         metric: float(overall[metric]) for metric in OF_THEIR_OWN if metric in overall
     }
     if "coverage" in overall:
@@ -174,6 +271,6 @@ def _line_note(off_line: tuple[dict[str, float], ...], settings: AuditSettings) 
         else "for no group"
     )
     return (
-        f"That predictions are calibrated (intercept 0 and slope 1) is rejected {whom}; corrected for {tested} tests "
+        f"That predictions are calibrated (intercept 0 and slope 1) is rejected {whom}; corrected for {plural(tested, 'test')} "
         f"({NAMES[settings.correction]})."
     )

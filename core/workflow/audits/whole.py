@@ -35,8 +35,14 @@ from core.workflow.audits.exposure import exposure
 from core.workflow.audits.orders import answers, delivery, read_orders
 from core.workflow.audits.quality import predicted_ratings, quality
 from core.workflow.audits.section import Section
-from core.workflow.audits.service import residual_distributions, service
+from core.workflow.audits.service import (
+    prediction_distributions,
+    residual_distributions,
+    residual_parity,
+    service,
+)
 from core.workflow.audits.shop import Shop, buyers_within, in_scope, lists_within, read_shop
+from core.workflow.audits.shown import what_is_shown
 from core.workflow.own_lists import read_own_lists
 from core.workflow.policies.rerank import rerank_within
 from core.workflow.runs import load_run, run_table
@@ -93,7 +99,7 @@ def audit_of_run(
         **_of_lists(shop, lists, settings, predicted_ratings(workspace, run)),
         **_of_clicks(workspace, dataset, shop, lists, settings),
         **_of_prices(shop, lists, settings),
-        **_of_predictions(workspace, run, shop, settings),
+        **_of_predictions(workspace, run, dataset, shop, settings),
         **_of_orders(workspace, dataset, shop, settings),
     }
     return _whole(users, asked, progress)
@@ -197,16 +203,24 @@ def _of_prices(shop: Shop, lists: Lists, settings: AuditSettings) -> dict[str, A
     }
 
 
-def _of_predictions(workspace: Workspace, run: Run, shop: Shop, settings: AuditSettings) -> dict[str, Ask]:
+def _of_predictions(
+    workspace: Workspace, run: Run, dataset: Dataset, shop: Shop, settings: AuditSettings
+) -> dict[str, Ask]:
     told = outcomes_told(run)
     if not told:
         return {}
     predictions = run_table(workspace, run, PREDICTIONS)
+    orders = read_orders(workspace, dataset) if "service" in dataset.tables else None
     found: dict[str, Ask] = {}
     for outcome in told:
         words = f"{outcome.title}, predicted {outcome.moment}"
         found[words] = partial(_predicted, shop, predictions, outcome, settings)
         found[f"Errors of {words}"] = partial(residual_distributions, shop, predictions, outcome, settings)
+        found[f"Spread of {words}"] = partial(prediction_distributions, shop, predictions, outcome, settings)
+        if outcome.table == "service":
+            found[f"Promises for the same order: {words}"] = partial(
+                residual_parity, shop, predictions, orders, outcome, settings
+            )
     return found
 
 
@@ -220,7 +234,10 @@ def _of_clicks(
     impressions = logged_impressions(workspace, dataset)
     if impressions is None:
         return {}
-    return {"What clicks say": lambda: clicks(shop, impressions, lists.rows, settings)}
+    return {
+        "What clicks say": lambda: clicks(shop, impressions, lists.rows, settings),
+        "Shown, clicked, purchased": lambda: what_is_shown(shop, impressions, settings),
+    }
 
 
 def _of_orders(workspace: Workspace, dataset: Dataset, shop: Shop, settings: AuditSettings) -> dict[str, Ask]:

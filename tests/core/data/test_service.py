@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.data.dataset import table
+from core.data.prepare import prepare
 from core.data.service import (
     LARGEST_WEIGHT,
     NEVER,
@@ -14,6 +16,8 @@ from core.data.service import (
     split_starts,
     waiting_weights,
 )
+from core.errors import TableError
+from tests.core.data.conftest import SMALL, made_shop
 from tests.core.data.made_orders import DAY, START, made_orders
 
 OUTCOME = {outcome.name: outcome for outcome in OUTCOMES}
@@ -136,3 +140,32 @@ def test_weighted_rows_look_like_the_random_ones(shop):
     plain = found.observed[train & found.unbiased]
     assert found.observed[train].mean() < plain.mean() - 0.1
     assert np.average(found.observed[train], weights=weights[train]) == pytest.approx(plain.mean(), abs=0.1)
+
+
+def test_times_of_reviews_and_flags_of_samples_are_read_from_a_folder_of_csv_files(workspace, tmp_path):
+    made = made_shop()
+    for name, each in made.present().items():
+        each.to_csv(tmp_path / f"{name}.csv", index=False)
+    orders = pd.DataFrame({"user_id": made.users["user_id"], "timestamp": "2024-03-02", "satisfaction": "4"})
+    orders["reviewed_at"] = np.where(orders.index % 2, "2024-03-09 10:30", "")
+    orders["in_random_5k"] = np.where(orders.index < 30, "True", "False")
+    orders["in_random_20k"] = np.where(orders.index < 30, "yes", "")
+    orders.to_csv(tmp_path / "service.csv", index=False)
+    dataset = prepare(workspace, "tables", SMALL, path=tmp_path)
+    kept = table(workspace, dataset, "service")
+    assert kept["reviewed_at"].dtype == "datetime64[us]"
+    assert kept["reviewed_at"].isna().sum() == 20
+    assert kept[["in_random_5k", "in_random_20k"]].dtypes.eq("boolean").all()
+    found = rows_of(
+        OUTCOME["satisfaction_at_order"],
+        {"service": kept},
+        table(workspace, dataset, "events"),
+        temporal=True,
+    )
+    assert found.unbiased.sum() == 30
+    late = pd.Timestamp("2024-03-09 10:30")
+    assert (found.known == late.timestamp()).sum() == 20
+    for column, odd in (("reviewed_at", "soon"), ("in_random_20k", "perhaps")):
+        orders.assign(**{column: odd}).to_csv(tmp_path / "service.csv", index=False)
+        with pytest.raises(TableError, match=column):
+            prepare(workspace, "tables", SMALL, path=tmp_path)

@@ -10,6 +10,7 @@ import pytest
 
 from core.fairness.audit import audit_users
 from core.fairness.definitions import DEFINITIONS, definition_of, key_of
+from core.fairness.disparity import share_levels
 from core.fairness.distances import distance_rows
 from core.fairness.exposure.attention import position_weights
 from core.fairness.exposure.audit import audit_exposure
@@ -17,6 +18,9 @@ from core.fairness.exposure.measures import Bought
 from core.fairness.exposure.targets import target_shares
 from core.fairness.group_rows import mean_rows, total_rows
 from core.fairness.groups import Groups
+from core.fairness.pricing.funnel import funnel_rows
+from core.fairness.pricing.offer_plan import plan_rows
+from core.fairness.pricing.shown import shown_funnel
 from core.fairness.quality.across import across_rows, explained_rows
 from core.fairness.quality.envy import envy_metrics, sampled_envy
 from core.fairness.quality.inequality import INEQUALITY_METRICS, inequality, inequality_contributions
@@ -111,6 +115,7 @@ def of_exposure():
     yield from (row.metric for row in found.rows)
     for names in found.joint:
         yield from names
+    yield from share_levels(rng.dirichlet(np.ones(3), (120, 2)), np.full(3, 1 / 3), np.ones(3, bool), FAST)
 
 
 def of_pricing():
@@ -136,6 +141,12 @@ def of_pricing():
     with_income = replace(made, users=made.users.assign(income=np.where(group, "Under 20K", "50K+")))
     yield from pricing.observed(with_income, SETTINGS).rows["metric"]
     yield from pricing.steering(made, lists, SETTINGS).rows["metric"]
+    log = lists.assign(clicked=rng.random(len(lists)) < 0.3, purchased=rng.random(len(lists)) < 0.2)
+    of_log = shown_funnel(log, np.arange(90), deal=lists["item"].to_numpy() % 2)
+    shown = funnel_rows(of_log, part_of(group), FAST, tolerance=0.1)
+    yield from (row.metric for row in shown)
+    planned = plan_rows(np.arange(120) % 3 == 0, rng.random(120), part_of(HALVES), FAST, tolerance=0.1)
+    yield from (row.metric for row in planned)
 
 
 def made_dataset():
@@ -168,6 +179,9 @@ def of_service():
     )
     residual = (rows["observed"] - rows["predicted"]).to_numpy()
     found += distribution_rows(residual, users, codes, part, FAST, metric="satisfaction_residual")
+    said = rows["predicted"].to_numpy()
+    found += distribution_rows(said, users, codes, part, FAST, metric="satisfaction_predicted")
+    found += adjusted_rows(residual, users, codes, part, FAST, metric="satisfaction_residual_adjusted")
     found += adjusted_rows(residual, users, codes, part, FAST, metric="delivery_days_adjusted")
     outcome = np.where(rng.random(400) < 0.6, rows["observed"], np.nan)
     chances = propensities(np.isfinite(outcome), rows[["predicted"]])
@@ -204,7 +218,9 @@ def test_every_metric_of_an_audit_is_defined_and_nothing_else(section, metrics):
         ("coupon_match_discount_rate_gap", None, "_discount_rate"),
         ("any_discount_rate_same_product", "pricing", "_discount_rate_same_product"),
         ("satisfaction_calibration_error", None, "_calibration_error"),
-        ("residual_ks_gap", "service", "_ks"),
+        ("residual_ks_gap", "service", "_residual_ks"),
+        ("rating_predicted_ks_gap", "service", "_predicted_ks"),
+        ("delivery_days_residual_adjusted", "service", "_residual_adjusted"),
         ("residual", "service", "_residual"),
     ],
 )

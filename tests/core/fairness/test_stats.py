@@ -13,6 +13,8 @@ from core.fairness.stats import (
     _poisson_weights,
     bootstrap,
     intervals,
+    normal_means,
+    null_means,
     p_values,
     permuted_means,
     range_interval,
@@ -224,3 +226,52 @@ def test_renaming_groups_renames_the_null_and_nothing_else(seed, names):
     moments = bootstrap(values, renamed, n_groups=4, draws=50, rng=rng)
     assert moments.mean[list(names)] == pytest.approx(np.array(own))
     assert moments.n[list(names)].tolist() == [12, 15, 20, 30]
+
+
+def large_groups(seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
+    """Skewed metrics of 40,000 users, many of them zero, in groups of at least 6,000."""
+    rng = np.random.default_rng(seed)
+    groups = rng.choice(3, 40_000, p=[0.2, 0.3, 0.5])
+    zeros = rng.random(len(groups)) < 0.7
+    return np.column_stack(
+        [np.where(zeros, 0, rng.random(len(groups))), rng.exponential(size=len(groups))]
+    ), groups
+
+
+def test_normal_means_are_what_permutations_tend_to():
+    values, groups = large_groups()
+    shuffled = permuted_means(values, groups, n_groups=3, permutations=1500, rng=np.random.default_rng(1))
+    normal = normal_means(values, groups, n_groups=3, draws=20_000, rng=np.random.default_rng(2))
+    np.testing.assert_allclose(normal.std(axis=0), shuffled.std(axis=0), rtol=0.08)
+    n = np.bincount(groups)
+    exact = values.std(axis=0, ddof=1) * np.sqrt(1 / n[:, None] - 1 / n.sum())
+    np.testing.assert_allclose(normal.std(axis=0), exact, rtol=0.03)
+    np.testing.assert_allclose(np.einsum("g,bgk->bk", n / n.sum(), normal), 0, atol=1e-9)
+    for metric in range(2):
+        own, others = (np.corrcoef(part[:, :, metric].T) for part in (normal, shuffled))
+        np.testing.assert_allclose(own, others, atol=0.08)
+
+
+def test_the_null_is_shuffled_where_a_shown_group_is_small_or_strata_hold_labels():
+    values, groups = large_groups()
+    options = {"n_groups": 3, "n_shown": 3, "permutations": 20}
+
+    def drawn(**more):
+        return null_means(values, more.pop("groups", groups), **options, rng=np.random.default_rng(5), **more)
+
+    normal = normal_means(values, groups, n_groups=3, draws=20, rng=np.random.default_rng(5))
+    np.testing.assert_array_equal(drawn(), normal)
+    small = np.where(np.arange(len(groups)) < 100, 0, 1 + (groups > 1))
+    for found, asked in (
+        (drawn(groups=small), {"groups": small}),
+        (drawn(strata=groups), {"groups": groups, "strata": groups}),
+    ):
+        shuffled = permuted_means(
+            values,
+            asked["groups"],
+            n_groups=3,
+            permutations=20,
+            rng=np.random.default_rng(5),
+            strata=asked.get("strata"),
+        )
+        np.testing.assert_array_equal(found, shuffled)

@@ -1,5 +1,7 @@
 """Words and figures of prices and exposure, from rows made by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,7 @@ from core.fairness.rows import AuditRow, tidy
 from core.fairness.stats import Interval
 from core.figures import about_exposure, about_pricing
 from core.figures.exposure import heat_map, items_with_half, lorenz_curve, lorenz_figure
-from core.figures.funnel import funnel_figure, funnel_steps
+from core.figures.funnel import CAMPAIGNS, DEALS, funnel_figure, funnel_steps
 from core.figures.groups import group_styles
 from core.figures.ladder import ladder_figure, parts_figure
 from core.figures.verdicts import deciding_row
@@ -129,14 +131,73 @@ def test_parts_of_a_discount_gap():
 
 def test_the_funnel_narrows_from_a_hundred_users():
     rows = tidy([mean("a", "offered", 0.8), mean("a", "redeemers", 0.25, n=32), mean("a", "saved", 7.5)])
-    steps = funnel_steps(rows, "a")
+    steps = funnel_steps(rows, "a", CAMPAIGNS)
     assert [step[0] for step in steps.values()] == pytest.approx([100, 80, 20])
-    assert len(funnel_figure(rows, ["a"], group_styles(["a"])).data) == 1
+    assert len(funnel_figure(rows, ["a"], group_styles(["a"]), CAMPAIGNS).data) == 1
     said = about_pricing.funnel_sentence(rows, ["a"], form=lambda value: f"${value:.2f}").replace("\\", "")
     assert (
         said
         == "Of a, 80.0 % were offered a campaign, 25.0 % of these redeemed a coupon, and saved $7.50 each by coupons."
     )
+
+
+def test_what_is_shown_narrows_alike_and_hidden_steps_keep_their_order():
+    whole = [mean("a", "deal_shown", 0.8), mean("a", "deal_clickers", 0.5), mean("a", "deal_purchasers", 0.1)]
+    rows = tidy([*whole, mean("b", "deal_shown", 0.5), mean("b", "deal_purchasers", 0.2)])
+    assert [step[0] for step in funnel_steps(rows, "a", DEALS).values()] == pytest.approx([100, 80, 40, 8])
+    assert funnel_steps(rows, "c", DEALS) == {}
+    drawn = funnel_figure(rows, ["b", "a"], group_styles(["a", "b"]), DEALS)
+    assert list(drawn.data[0].x) == pytest.approx([100, 50, 10])
+    assert list(drawn.layout.yaxis.categoryarray) == ["all users", *DEALS.values()]
+    said = about_pricing.shown_sentence(rows, ["a", "b"], DEALS).replace("\\", "")
+    assert said == (
+        "Of a, 80.0 % were shown a deal; of these 50.0 % clicked on one and 10.0 % bought one. "
+        "Of b, 50.0 % were shown a deal; of these 20.0 % bought one."
+    )
+
+
+@pytest.mark.parametrize(
+    ("metric", "kind", "claim"),
+    [
+        ("item_clicked", "item", "click on what they are shown 4.0 pp less often"),
+        ("deal_purchased", "deal", "buy the deals that they are shown 4.0 pp less often"),
+    ],
+)
+def test_who_takes_less_of_what_is_shown(metric, kind, claim):
+    rows = tidy([gap("a", f"{metric}_gap", -0.04, -0.07, -0.02, verdict="unequal"), mean("a", metric, 0.2)])
+    said = about_pricing.shown_answer(rows, by=("income",), kind=kind).replace("\\", "")
+    assert said.startswith(f"**Users with income a {claim} than everyone else**; 95 % interval −7.0 pp")
+
+
+def test_a_difference_that_is_there_but_not_known_to_matter_is_told_as_such():
+    row = replace(gap("a", "same_product_price", 0.008, 0.003, 0.013), p_adjusted=0.01)
+    said = about_pricing.same_product_sentence(tidy([row]), by=("income",), place=PLACE)
+    assert "For a a difference is there" in said
+    unsure = tidy([gap("a", "same_product_price", 0.008, -0.003, 0.019)])
+    assert "is there" not in about_pricing.same_product_sentence(unsure, by=("income",), place=PLACE)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "p", "said"),
+    [
+        ("equal_within_tolerance", 0.3, "tolerance 1.0 %: *equal within tolerance*"),
+        ("unequal", 0.001, "tolerance 1.0 %: *unequal*"),
+        ("not_enough_data", 0.001, "For a a difference is there"),
+    ],
+)
+def test_the_last_rung_and_the_part_that_is_left_have_their_verdicts(verdict, p, said):
+    judged = {"verdict": verdict, "p_adjusted": p, "low": 0.0005, "high": 0.02}
+    last = LADDER.assign(**judged)
+    assert said in about_pricing.ladder_sentence(last, group="a", by=("income",)).replace("\\", "")
+    parts = tidy([gap("a", name, 0.01, 0.005, 0.02) for name in ("discount_gap", "discount_gap_unexplained")])
+    parts = parts.assign(verdict=verdict, p_adjusted=p)
+    assert said in about_pricing.parts_sentence(parts, by=("income",)).replace("\\", "")
+
+
+def test_coverage_from_least_to_most():
+    one, other = (mean(group, "same_product_coverage", value) for group, value in (("a", 0.2), ("b", 0.5)))
+    assert about_pricing.coverage_sentence(tidy([one, other])).startswith("Between 20.0 % and 50.0 % of what")
+    assert about_pricing.coverage_sentence(tidy([one])).startswith("20.0 % of what a group")
 
 
 def exposure_rows():

@@ -25,10 +25,12 @@ from core.figures.service_measures import (
     claim_measures,
     distance_measures,
     form_of,
+    parity_measure,
     prediction_measures,
 )
 from core.figures.units import DAYS, PERCENT, PLAIN, POINTS
 from core.figures.verdict_table import verdict_table
+from core.figures.verdicts import size_unknown_sentence
 from tests.core.figures.rows import EVIL
 
 GROUPS = ("North", "South", EVIL, "Isle")
@@ -105,6 +107,49 @@ def test_a_gap_below_zero_is_told_the_other_way_round_and_names_are_escaped(rows
     assert "Users with region South waited 0\\.4 days less than everyone else" in adjusted(south)
 
 
+def test_a_difference_that_is_there_is_told_where_only_its_size_is_open(rows):
+    unknown = (
+        "a difference is there, but whether it is beyond the tolerance, and so matters, is not yet known."
+    )
+    assert unknown not in adjusted(rows)  # the open gap may be none at all
+    shown = rows.assign(low=rows["low"].where(rows["group"] != EVIL, 0.5))
+    assert adjusted(shown).endswith(unknown)
+    assert r"For \<img" in adjusted(shown)
+    by_chance = shown.assign(p_adjusted=0.2)  # of many intervals some leave out zero
+    assert unknown not in adjusted(by_chance)
+
+
+def test_the_widest_of_the_differences_that_are_there_are_named():
+    gap = replace(BLANK, statistic="gap", metric="days_waited_gap", reference="rest", tolerance=1.2)
+    told = tidy(
+        [
+            replace(
+                gap,
+                group=f"g{number}",
+                value=-number,
+                low=-number - 0.5,
+                high=-0.1,
+                p_adjusted=0.01,
+                verdict=verdict,
+            )
+            for number, verdict in enumerate(
+                ["not_enough_data"] * 5 + ["unequal", "equal_within_tolerance"], 1
+            )
+        ]
+    )
+    assert size_unknown_sentence(told).startswith("For g5, g4, g3 and 2 more groups a difference is there")
+    assert size_unknown_sentence(told[told["group"] != "g1"]).startswith("For g5, g4, g3 and 1 more group a ")
+    assert size_unknown_sentence(told[told["group"] == "g2"]).startswith("For g2 a difference is there")
+    assert size_unknown_sentence(told[told["group"] == "g6"]) == ""
+
+
+def test_one_row_is_told_as_one():
+    names = {"observed": 4.2, "predicted": 4.1, "mae": 0.8}
+    told = tidy([replace(BLANK, metric=f"rating_{name}", value=v, n=1) for name, v in names.items()])
+    said = overall_sentence(overall(told, "rating_"), rows=1, title="rating", unit="points")
+    assert "of all users (1 user, 1 test row)" in said
+
+
 def test_with_nobody_to_judge_the_sentence_says_so(rows):
     hidden = rows[rows["suppressed"].astype(bool)]
     assert adjusted(hidden) == "No two groups by region have enough users to be compared."
@@ -121,7 +166,8 @@ def every_measure():
     for outcome in (*OUTCOMES, "something else"):
         for unit in ("points", "days"):
             found += [*prediction_measures(outcome, unit).values(), *claim_measures(outcome, unit).values()]
-            found += distance_measures(unit).values()
+            found += [*distance_measures(unit).values(), *distance_measures(unit, of="predicted").values()]
+            found.append(parity_measure(unit))
     return found
 
 
@@ -228,7 +274,8 @@ def test_calibration_is_told_of_the_groups_that_are_off():
     said = calibration_sentence({"a": 0.001, EVIL: 0.02, "c": 0.4})
     assert said.startswith("**Predictions are off calibration for 2 of 3 groups**: a, ")
     assert "<img" not in said.replace(r"\<", "")
-    assert "not shown to be off calibration for any of 1" in calibration_sentence({"c": 0.4})
+    assert calibration_sentence({"c": 0.4}).startswith("Of 1 group, predictions are not shown to be off")
+    assert "off calibration for 1 of 1 group**" in calibration_sentence({"c": 0.001})
     assert "cannot be tested" in calibration_sentence({})
 
 

@@ -44,6 +44,17 @@ def test_users_of_unknown_age_are_called_that(gaps):
     assert "Users of unknown age are served worse" in told(unequal)
 
 
+def test_numbers_of_things_and_lists_of_names_are_written_as_people_do():
+    assert [sentences.plural(number, "group") for number in (0, 1, 2, 1200)] == [
+        "0 groups",
+        "1 group",
+        "2 groups",
+        "1,200 groups",
+    ]
+    assert sentences.plural(2, "analysis", "analyses") == "2 analyses"
+    assert [sentences.listed(list("abc"[:n])) for n in (1, 2, 3)] == ["a", "a and b", "a, b and c"]
+
+
 def test_names_from_the_data_are_escaped(gaps):
     text = sentences.verdict_sentence(
         gaps[gaps["group"] == EVIL].assign(verdict="unequal"), by=("age",), metric="NDCG@10"

@@ -111,6 +111,35 @@ def test_planted_elasticities_lie_in_the_intervals():
     assert np.mean(held) >= 0.9
 
 
+def elasticities_of_pairs(elasticity, seeds):
+    """Of two groups with elasticities, estimated in some shops each: values, low and high ends, and errors, (seeds, 2)."""
+    told = [estimate(*shop(seed, elasticity, users=200), seed=seed).elasticity for seed in seeds]
+    return [np.stack([getattr(one, name)[:2] for one in told]) for name in ("value", "low", "high", "error")]
+
+
+def different(value, error):
+    """In which shops the two groups differ, at 5 %: the errors are those of different users."""
+    return np.abs(value[:, 0] - value[:, 1]) > 1.96 * np.hypot(error[:, 0], error[:, 1])
+
+
+def test_groups_that_react_unlike_are_told_apart():
+    planted = np.array([-1.5, -4.0])
+    value, low, high, error = elasticities_of_pairs(planted, range(30))
+    assert different(value, error).mean() >= 0.9
+    assert (value[:, 0] > value[:, 1]).all()
+    assert ((low <= planted) & (planted <= high)).mean() >= 0.88
+    apart = low[:, 0] > high[:, 1]  # the intervals that the page shows do not even meet
+    assert apart.mean() >= 0.9, apart.mean()
+
+
+def test_groups_that_react_alike_are_hardly_ever_told_apart():
+    value, low, high, error = elasticities_of_pairs([-2.5, -2.5], range(100, 160))
+    alarms = different(value, error)
+    assert alarms.sum() <= 8, alarms.sum()  # 3 expected; three standard errors are 5
+    apart = (low[:, 0] > high[:, 1]) | (low[:, 1] > high[:, 0])
+    assert apart.sum() <= 2, apart.sum()
+
+
 def test_the_price_explains_weeks_held_out_only_where_it_matters():
     matters, idle = (estimate(*shop(4, [e, e], users=300, sales=0.6)).explained for e in (-4.0, 0.0))
     assert (matters > 0.4).all()

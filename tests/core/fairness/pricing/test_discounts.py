@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pyfixest import feols
 
 from core.errors import InputError
 from core.fairness.partition import Partition
-from core.fairness.pricing.discounts import discount_outcomes, discount_rows, within_strata_gap
+from core.fairness.pricing.discounts import discount_outcomes, discount_rows, within_strata_gaps
 from core.fairness.suppression import HIDDEN, SHOWN
 from core.schema.settings import Statistics
 from tests.core.fairness.pricing.pricing_shops import QUICK, priced, shop, two_groups
@@ -115,12 +116,77 @@ def test_discounts_on_what_is_bought_are_no_gap_within_strata():
     dear = events["item"].isin(events.groupby("item")["list_price"].mean().nlargest(8).index)
     events["paid_price"] = events["list_price"] * np.where(dear, 0.7, 1.0)
     purchases = priced(events, free=True)
-    outcome, part = discount_outcomes(purchases)["any_discount_depth"], two_groups(group)
+    outcomes, part = discount_outcomes(purchases), two_groups(group)
     raw = told(discount_rows(purchases, part, QUICK, tolerance=0.1), "any_discount_depth", "gap")["b"]
     options = {"settings": QUICK, "permutations": 300, "rng": np.random.default_rng(0)}
-    within = within_strata_gap(purchases, outcome, part, **options).gaps.interval
+    within = within_strata_gaps(purchases, outcomes, part, **options)["any_discount_depth"].gaps.interval
     assert raw.low > 0.03
     assert within.value[0] == pytest.approx(0, abs=1e-9)
+
+
+def couponed(seed, *, kind=None, users=160):
+    """A shop with discounts of all kinds; group b gets one of them for two thirds more of the same purchases."""
+    events, _, group = shop(seed, users=users)
+    rng = np.random.default_rng(seed)
+    events = events.drop(columns="paid_price")
+    listed = events["list_price"].to_numpy()
+    for name, chance, depth in (("loyalty", 0.3, 0.2), ("coupon", 0.2, 0.3), ("coupon_match", 0.15, 0.1)):
+        more = np.where(group[events["user"]] == 1, 5 / 3, 1.0) if name == kind else 1.0
+        had = rng.random(len(events)) < chance * more
+        column = {"coupon_match": "coupon_match_discount"}.get(name, f"{name}_discount")
+        events[column] = np.where(had, depth * listed, 0.0)
+    return events, group
+
+
+@pytest.mark.filterwarnings("ignore")  # of pandas on pyfixest
+def test_each_kind_within_strata_is_a_fit_with_an_effect_per_stratum():
+    events, group = couponed(5)
+    purchases = priced(events, free=True)
+    outcomes = discount_outcomes(purchases)
+    options = {"settings": QUICK, "permutations": 100, "rng": np.random.default_rng(0)}
+    found = within_strata_gaps(purchases, outcomes, two_groups(group), **options)
+    assert {name.split("_discount_")[0] for name in found} == {"loyalty", "coupon", "coupon_match", "any"}
+    lines = pd.DataFrame(outcomes).assign(
+        b=group[purchases.place], stratum=purchases.stratum("product_time_store"), user=purchases.place
+    )
+    for name, gap in found.items():
+        fit = feols(f"{name} ~ b | stratum", lines, vcov={"CRV1": "user"})
+        assert gap.gaps.interval.value[0] == pytest.approx(fit.coef()["b"], abs=1e-6)
+        assert gap.gaps.interval.error[0] == pytest.approx(fit.se()["b"], rel=0.2)
+
+
+@pytest.mark.parametrize("kind", ["loyalty", "coupon", "coupon_match"])
+def test_a_kind_of_discount_that_one_group_gets_more_of_is_found_and_the_others_are_not(kind):
+    alarms = 0
+    for seed in range(12):
+        events, group = couponed(seed, kind=kind)
+        purchases = priced(events, free=True)
+        options = {"settings": QUICK, "permutations": 300, "rng": np.random.default_rng(seed)}
+        found = within_strata_gaps(purchases, discount_outcomes(purchases), two_groups(group), **options)
+        for name, gap in found.items():
+            low, p = gap.gaps.interval.low[0], gap.gaps.p_value[0]
+            if name.split("_discount_")[0] == kind:
+                assert p <= 0.05
+                assert low > 0
+            elif not name.startswith("any"):
+                alarms += p <= 0.05
+    assert alarms <= 8, alarms  # of 48, in pairs of rate and depth; 2.4 expected
+
+
+def test_outcomes_asked_together_are_those_asked_alone():
+    events, group = couponed(6)
+    purchases, part = priced(events, free=True), two_groups(group)
+    outcomes = discount_outcomes(purchases)
+    together = within_strata_gaps(purchases, outcomes, part, settings=QUICK, **drawn())
+    for name, values in outcomes.items():
+        alone = within_strata_gaps(purchases, {name: values}, part, settings=QUICK, **drawn())[name].gaps
+        np.testing.assert_allclose(together[name].gaps.interval.error, alone.interval.error)
+        np.testing.assert_allclose(together[name].gaps.interval.low, alone.interval.low, rtol=1e-4)
+        np.testing.assert_allclose(together[name].gaps.p_value, alone.p_value, atol=0.01)
+
+
+def drawn():
+    return {"permutations": 200, "rng": np.random.default_rng(1)}
 
 
 def test_discounts_need_list_prices():

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from core.fairness.group_rows import mean_rows
-from core.fairness.pricing.steering import deals, price_percentiles, steering_metrics
+from core.fairness.pricing.steering import deals, on_offer, price_percentiles, steering_metrics
 from tests.core.fairness.pricing.pricing_shops import QUICK, priced, shop, two_groups
 
 
@@ -78,6 +78,17 @@ def test_deals_are_items_that_mostly_sell_below_the_list_price():
     deal, depth = deals(priced(events, zone=None), 3)
     np.testing.assert_allclose(deal, [1, 0, np.nan])
     np.testing.assert_allclose(depth, [0.25, 0.25 / 3, np.nan])
+
+
+def test_offers_of_a_week_are_told_from_its_purchases_alone():
+    events = pd.DataFrame({"user": 0, "item": [0, 0, 0, 1, 1, 1], "list_price": 4.0})
+    events["paid_price"] = [2.0, 4.0, 4.0, 4.0, 3.0, 4.0]
+    events["timestamp"] = pd.to_datetime(["2024-01-01", "2024-01-07", "2024-01-08"] + ["2024-01-09"] * 3)
+    purchases = priced(events)
+    first, second = sorted(purchases.lines["week"].unique())
+    items = np.array([0, 0, 1, 1, 7])
+    found = on_offer(items, np.array([first, second, second, first, second]), purchases)
+    np.testing.assert_array_equal(found, [1, 0, 0, np.nan, np.nan])
 
 
 def test_dearer_lists_for_one_group_are_found_among_users_of_whom_it_is_known():

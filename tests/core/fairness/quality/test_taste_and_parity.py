@@ -112,3 +112,10 @@ def test_groups_that_see_other_categories_are_told_apart():
     for row in rows:
         assert row.low > row.null_high
         assert row.p_value == pytest.approx(1 / 301)
+
+
+def test_shares_where_nobody_has_a_history():
+    nothing = pd.DataFrame({"user": np.array([], int), "item": np.array([], int)})
+    found = shares_had(nothing, np.arange(3), np.array([0, 1]), n_labels=2)
+    assert found.shape == (3, 2)
+    assert np.isnan(found).all()

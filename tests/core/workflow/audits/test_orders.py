@@ -9,11 +9,19 @@ import pytest
 from core.data.files import read_file
 from core.errors import InputError, NotFound
 from core.schema.settings import Scope
-from core.workflow.audits.orders import answers, circumstances, deliveries, delivery, one_per_order
+from core.workflow.audits.orders import (
+    answers,
+    circumstances,
+    deliveries,
+    delivery,
+    one_per_order,
+    orders_behind,
+)
 from tests.core.workflow.audits.served import (
     BY_REGION,
     REGIONS,
     SMALL,
+    START,
     gap,
     mean,
     numbers_of,
@@ -127,6 +135,67 @@ def test_notes_say_what_was_held_equal_and_what_stands_in_for_distance():
     bare = delivery(shop, alone, BY_REGION)
     assert not bare.rows["metric"].str.contains("adjusted|late|overdue").any()
     assert any("nothing could be held equal" in note for note in bare.notes)
+
+
+def test_a_distance_that_is_the_same_for_all_is_not_called_unknown():
+    shop, orders, _ = served(200)
+    for distance, where in (
+        (80.0, "for all of these orders"),
+        (np.where(orders.index % 2, 80.0, np.nan), "wherever it is known"),
+    ):
+        notes = delivery(shop, orders.assign(distance_km=distance), BY_REGION).notes
+        assert f"Distance is the same {where}, so it explains no difference between orders." in notes
+        assert not any("not in these data" in note for note in notes)
+    unknown = delivery(shop, orders.assign(distance_km=np.nan), BY_REGION).notes
+    assert any(note.startswith("Distance is not in these data.") for note in unknown)
+
+
+def test_one_name_stands_in_and_several_stand_in():
+    shop, orders, _ = served(200)
+    without = orders.drop(columns="distance_km")
+    several, one = (
+        delivery(shop, each, BY_REGION) for each in (without, without.drop(columns="seller_state"))
+    )
+    assert any("Freight and the seller's state stand in for it." in note for note in several.notes)
+    assert any("Freight stands in for it." in note for note in one.notes)
+
+
+def test_one_order_is_told_as_one():
+    shop, orders, _ = served(60)
+    given = orders.assign(in_random_20k=orders.index != 3, in_random_5k=orders.index != 3)
+    given.loc[7, "delivered_at"], given.loc[9, "item"] = pd.NaT, -1
+    given.loc[given.index != 20, "satisfaction"] = np.nan
+    within = BY_REGION.model_copy(update={"scope": Scope(categories=("tools", "toys"))})
+    told = " ".join(delivery(shop, given, within).notes)
+    assert (
+        "57 delivered orders of 57 users; 1 more has not arrived, or nobody knows when, and does not count."
+        in told
+    )
+    assert "1 order was not drawn at random (in_random_20k) and does not count." in told
+    assert (
+        "1 order of several products, or of one that is not known, belongs to no category; it is left out."
+        in told
+    )
+    told = " ".join(answers(shop, given, within).notes)
+    assert "1 of 58 orders of 58 users was rated." in told
+    assert "they say as much as 1 rating would." in told
+
+
+def test_the_orders_behind_rows_are_found_by_whatever_both_tell():
+    orders = pd.DataFrame(
+        {
+            "user": [0, 0, 1, 2],
+            "timestamp": [START, START, START, START],
+            "order_id": ["a", "b", None, "c"],
+            "freight": [1.0, 2.0, 3.0, 4.0],
+        }
+    )
+    rows = orders.iloc[[2, 1, 0, 1]][["user", "timestamp", "order_id"]].assign(item=-1)
+    stranger = pd.DataFrame({"user": [9], "timestamp": [START], "order_id": ["z"], "item": [-1]})
+    found = orders_behind(pd.concat([rows, stranger]), orders)
+    np.testing.assert_array_equal(found["freight"], [3.0, 2.0, 1.0, 2.0, np.nan])
+    twice = pd.concat([orders, orders], ignore_index=True)
+    assert len(orders_behind(rows, twice)) == len(rows)
 
 
 def test_what_tells_of_the_outcome_is_no_circumstance():

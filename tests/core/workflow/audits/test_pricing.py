@@ -9,6 +9,7 @@ import pytest
 
 from core.errors import InputError, NotFound
 from core.fairness.pricing.purchases import DAY
+from core.fairness.standing_out import MOSTLY
 from core.fairness.verdicts import UNEQUAL
 from core.schema.documents import Dataset
 from core.schema.settings import AuditSettings, Scope
@@ -211,3 +212,47 @@ def test_a_scope_of_goods_by_weight_says_that_they_are():
         pricing.same_product(
             made, AuditSettings(by=(("side",),), scope=Scope(categories=(made.categories[0],)), **QUICK)
         )
+
+
+def five_sided(seed: int, *, gap: float, reference: str | None = None):
+    """The answer on a made shop of five groups, of which e (a fifth) is charged more for the same."""
+    made = made_shop(seed, users=350, gap=gap, share=0.2)
+    sides = np.random.default_rng(seed).choice(list("abcd"), len(made.users))
+    sides = np.where(made.users["side"] == "b", "e", sides)
+    settings = AuditSettings(by=(("side",),), reference=reference, **QUICK)
+    return pricing.same_product(replace(made, users=made.users.assign(side=sides)), settings)
+
+
+def test_one_group_that_makes_the_others_differ_is_named():
+    named = 0
+    for seed in range(10):
+        found = five_sided(seed, gap=0.25)
+        rows = found.rows[found.rows["metric"] == "same_product_price"]
+        others = set(rows.loc[rows["verdict"] == UNEQUAL, "group"]) - {"e"}
+        notes = [note for note in found.notes if note.startswith(MOSTLY)]
+        assert len(notes) <= 1
+        if notes:
+            assert "by side come from e, which is part of everyone else" in notes[0]
+            assert others
+        named += len(notes)
+    assert named >= 9, named
+
+
+def test_no_group_is_named_where_none_stands_out_or_one_is_the_reference():
+    for seed in range(10):
+        assert not any(note.startswith(MOSTLY) for note in five_sided(100 + seed, gap=0.0).notes)
+    beside_a = five_sided(0, gap=0.25, reference="a")
+    assert not any(note.startswith(MOSTLY) for note in beside_a.notes)
+    rows = beside_a.rows[beside_a.rows["metric"] == "same_product_price"].set_index("group")
+    assert rows.loc["e", "verdict"] == UNEQUAL
+    assert (rows.loc[["b", "c", "d"], "verdict"] != UNEQUAL).all()
+
+
+def test_discounts_of_every_kind_are_told_for_the_same(shop):
+    found = pricing.discounts_for_the_same(shop, by_age())
+    kinds = ("any", "loyalty", "coupon", "coupon_match")
+    expected = {f"{kind}_discount_{way}_same_product" for kind in kinds for way in ("rate", "depth")}
+    assert set(found.rows["metric"]) == expected
+    lacking = replace(shop, events=shop.events.drop(columns="coupon_match_discount"))
+    rows = pricing.discounts_for_the_same(lacking, by_age()).rows
+    assert set(rows["metric"]) == {metric for metric in expected if not metric.startswith("coupon_match")}
