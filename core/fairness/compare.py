@@ -96,7 +96,9 @@ def _rows(
     """The differences of one grouping, before the verdicts."""
     rng = np.random.default_rng([settings.seed, zlib.crc32(part.attribute.encode())])
     options = {"n_groups": part.n_strata, "rng": rng}
-    moments = bootstrap(second - first, part.strata, draws=settings.draws, **options)
+    moments = bootstrap(
+        second - first, part.strata, draws=settings.draws, resample_up_to=settings.resample_up_to, **options
+    )
     found = intervals(moments, np.eye(part.n_strata), confidence=settings.confidence)
     null = sign_flipped_means(second - first, part.strata, permutations=permutations, **options)
     p_value = p_values(found.value, null)

@@ -56,6 +56,7 @@ def compare_groups(
     confidence: float,
     rng: np.random.Generator,
     strata: np.ndarray | None = None,
+    resample_up_to: int | None = None,
 ) -> Comparison:
     """Compare each shown group with a reference group, or with everyone else.
 
@@ -65,11 +66,14 @@ def compare_groups(
             to everyone else.
         reference: a shown group; None: everyone else ("rest").
         strata: (U,) control strata within which labels are permuted; None: permuted among all.
+        resample_up_to: see `bootstrap`.
 
     A group's gap is its mean minus the reference's. The rest's mean weighs the other groups by their users.
     """
     n_groups = int(groups.max()) + 1
-    moments = bootstrap(values, groups, n_groups=n_groups, draws=draws, rng=rng)
+    moments = bootstrap(
+        values, groups, n_groups=n_groups, draws=draws, rng=rng, resample_up_to=resample_up_to
+    )
     null = null_means(
         values,
         groups,

@@ -85,10 +85,12 @@ def mean_rows(
             not judged. bounds: by metric, how far its values can go, and so their intervals; only metrics with a lower
             one of zero or more have ratios. strata: (U,) control strata within which labels are permuted.
     """
-    patterns, which = np.unique(np.isfinite(values).T, axis=0, return_inverse=True)
+    alike: dict[bytes, list[int]] = {}  # metrics that the same users have
+    for column, known in enumerate(np.isfinite(values).T):
+        alike.setdefault(known.tobytes(), []).append(column)
     rows: list[AuditRow] = []
-    for number, there in enumerate(patterns):
-        columns = np.flatnonzero(which.ravel() == number)
+    for columns in alike.values():
+        there = np.isfinite(values[:, columns[0]])
         own = among(part, there, minimum=settings.minimum_group)
         if own is None:
             continue
@@ -102,6 +104,7 @@ def mean_rows(
             confidence=settings.confidence,
             rng=generator(own, settings),
             strata=None if strata is None else strata[there],
+            resample_up_to=settings.resample_up_to,
         )
         names = [metrics[column] for column in columns]
         found = within(found, names, bounds or {})

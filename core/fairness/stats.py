@@ -57,7 +57,13 @@ class Interval:
 
 
 def bootstrap(
-    values: np.ndarray, groups: np.ndarray, *, n_groups: int, draws: int, rng: np.random.Generator
+    values: np.ndarray,
+    groups: np.ndarray,
+    *,
+    n_groups: int,
+    draws: int,
+    rng: np.random.Generator,
+    resample_up_to: int | None = None,
 ) -> Moments:
     """Resample users with replacement within each group (stratified: group sizes are fixed).
 
@@ -67,13 +73,16 @@ def bootstrap(
 
     Args:
         values: (U, K) finite. groups: (U,) in 0..n_groups-1; every group has at least two users.
+        resample_up_to: draws of larger groups come from the normal distribution that their means tend to; None: all
+            are resampled.
     """
+    most = np.inf if resample_up_to is None else resample_up_to
     centre, scale = _standard(values)
     z = (values - centre) / scale
     varied = np.ptp(values, axis=0) > 0
     n = np.bincount(groups, minlength=n_groups)
     members = np.split(np.argsort(groups, kind="stable"), np.cumsum(n)[:-1])
-    parts = [_group_moments(z[users], varied, draws, rng) for users in members]
+    parts = [_group_moments(z[users], varied, draws, rng, most) for users in members]
     mean, variance, mean_draws, variance_draws = (
         np.stack(part, axis=-2) for part in zip(*parts, strict=True)
     )
@@ -82,10 +91,11 @@ def bootstrap(
     )
 
 
-def _group_moments(block: np.ndarray, varied: np.ndarray, draws: int, rng: np.random.Generator):
+def _group_moments(block: np.ndarray, varied: np.ndarray, draws: int, rng: np.random.Generator, most: float):
     """Mean and squared standard error of one group's standardised values, (K,), then of its draws, (B, K)."""
     mean, variance = block.mean(axis=0), block.var(axis=0, ddof=1) / len(block)
-    mean_draws, variance_draws = _resampled(block, draws, rng)
+    resample = _resampled if len(block) <= most else _normal_draws
+    mean_draws, variance_draws = resample(block, draws, rng)
     # A group whose users all have one value shows no spread of its own: it gets everybody's, not certainty.
     flat = (np.ptp(block, axis=0) == 0) & varied
     variance[flat] = variance_draws[:, flat] = 1 / len(block)
@@ -111,6 +121,19 @@ def _resampled(block: np.ndarray, draws: int, rng: np.random.Generator) -> tuple
 def resampling_weights(rows: int, n: int, rng: np.random.Generator) -> np.ndarray:
     """How often each of n users is drawn in each of some draws, float32 (rows, n)."""
     return (_multinomial_weights if n <= MULTINOMIAL_UP_TO else _poisson_weights)(rows, n, rng)
+
+
+def _normal_draws(block: np.ndarray, draws: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """The same as the central limit theorem has it: means vary together as users do, squared errors do not vary."""
+    covariance = np.atleast_2d(np.cov(block, rowvar=False)) / len(block)
+    means = block.mean(axis=0) + rng.standard_normal((draws, block.shape[1])) @ _root(covariance).T
+    return means, np.tile(np.diag(covariance), (draws, 1))
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    """A square root of a covariance matrix, also of a singular one."""
+    sizes, directions = np.linalg.eigh(covariance)
+    return directions * np.sqrt(np.maximum(sizes, 0))
 
 
 def _weighted_sums(
@@ -263,9 +286,7 @@ def normal_means(
     """
     n = np.bincount(groups, minlength=n_groups)
     spread = np.atleast_2d(np.cov(values, rowvar=False))
-    sizes, directions = np.linalg.eigh(spread)
-    root = directions * np.sqrt(np.maximum(sizes, 0))
-    free = rng.standard_normal((draws, n_groups, len(root))) @ root.T
+    free = rng.standard_normal((draws, n_groups, len(spread))) @ _root(spread).T
     free = np.divide(free, np.sqrt(n)[:, None], out=np.zeros_like(free), where=n[:, None] > 0)
     return free - (n / n.sum() @ free)[:, None]
 

@@ -141,7 +141,7 @@ def cards(
         f"{MARKS[verdict]} {now.get(verdict, 0)} {words} ({was.get(verdict, 0)})"
         for verdict, words in ((EQUAL, "equal"), (UNDECIDED, "undecided"))
     )
-    found.append(Card("Unequal gaps", f"{now.get(UNEQUAL, 0)} (before {was.get(UNEQUAL, 0)})", marks))
+    found.append(Card("Unequal gaps", f"{now.get(UNEQUAL, 0)} (was {was.get(UNEQUAL, 0)})", marks))
     everybody = counts.iloc[0]
     found.append(
         Card(

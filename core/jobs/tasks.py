@@ -1,16 +1,21 @@
 """What a worker can do: one function per kind of job, from JSON parameters to a JSON result."""
 
+import traceback
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from core.errors import EvenhandError
 from core.jobs.context import JobContext
 from core.progress import Progress, part_of
-from core.schema.settings import DatasetSettings, SearchSettings, TrainSettings, settings_from
+from core.schema.documents import Run
+from core.schema.policies import PolicySettings
+from core.schema.settings import AuditSettings, DatasetSettings, SearchSettings, TrainSettings, settings_from
 from core.store.workspace import Workspace
 
 Task = Callable[[Workspace, Mapping[str, Any], JobContext], dict[str, Any]]
 PREPARE_SHARE = 0.2  # of the time of prepare_and_train, as measured on Complete Journey
+TRAIN_SHARE = 0.9  # of the time of train; the rest is for the first frontier
 
 
 def prepare(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
@@ -87,12 +92,61 @@ def import_lists(workspace: Workspace, params: Mapping[str, Any], context: JobCo
     return {"dataset": params["dataset"], "run": run.id}
 
 
+def frontier(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
+    """Hold every re-ranker and its knob against a policy, on validation.
+
+    Args:
+        params: `run` (id); `settings` (AuditSettings); `against` (PolicySettings, optional).
+
+    Returns:
+        the id of the `frontier`.
+    """
+    from core.workflow.policies.frontier import frontier as measure_all
+
+    settings = settings_from(AuditSettings, params["settings"])
+    against = settings_from(PolicySettings, params.get("against", {}))
+    return {"frontier": measure_all(workspace, params["run"], settings, against, progress=context).id}
+
+
+def publish(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
+    """Make everybody's lists under a saved policy, and let the shop read them.
+
+    Args:
+        params: `policy` (id of a saved one); `author`.
+
+    Returns:
+        the id of the `publication`.
+    """
+    from core.workflow.policies.publishing import publish as put_out
+
+    found = put_out(workspace, params["policy"], author=params["author"], progress=context)
+    return {"publication": found.publication.id}
+
+
+def rollback(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
+    """Serve lists again that were served before.
+
+    Args:
+        params: `dataset` (id); `to`: a publication or a saved policy; `author`.
+
+    Returns:
+        the id of the `publication`.
+    """
+    from core.workflow.policies.publishing import rollback as go_back
+
+    found = go_back(workspace, params["dataset"], author=params["author"], to=params["to"], progress=context)
+    return {"publication": found.publication.id}
+
+
 TASKS: Mapping[str, Task] = {
     "prepare": prepare,
     "train": train,
     "prepare_and_train": prepare_and_train,
     "search": search,
     "import_lists": import_lists,
+    "frontier": frontier,
+    "publish": publish,
+    "rollback": rollback,
 }
 
 
@@ -119,7 +173,20 @@ def _train(workspace: Workspace, params: Mapping[str, Any], context: JobContext,
         settings,
         run_id=_run_id(context),
         name=params.get("name", ""),
-        progress=progress,
+        progress=part_of(progress, 0.0, TRAIN_SHARE),
         scratch=context.scratch,
     )
+    _first_frontier(workspace, run, context, part_of(progress, TRAIN_SHARE, 1.0))
     return run.id
+
+
+def _first_frontier(workspace: Workspace, run: Run, context: JobContext, progress: Progress) -> None:
+    """The run is whole without it: whatever goes wrong here, also being told to stop, is for the log alone."""
+    from core.workflow.policies.frontier import first_frontier
+
+    try:
+        first_frontier(workspace, run, progress=progress)
+    except EvenhandError as error:
+        context.log(f"No frontier yet: {error}")
+    except Exception:
+        context.log(traceback.format_exc(), shown=False)

@@ -16,7 +16,7 @@ from core.errors import InputError, SettingsError
 from core.metrics import NOTHING
 from core.schema.settings import Settings
 
-Parity = Literal["offer_rate", "expected_saving"]
+Parity = Literal["offer_rate", "saving"]
 
 SAMPLED = 400  # users of each group in a programme
 NARROWER = 5  # times fewer users are open from one programme to the next
@@ -37,14 +37,17 @@ class OfferSettings(Settings):
     budget: float = Field(gt=0, description="What all offers may cost together, in the unit of their cost")
     parity: Parity | None = Field(
         "offer_rate",
-        description="What groups should have alike: the share of users with an offer, or the mean expected saving; unset: "
+        description="What groups should have alike: the share of users with an offer, or the mean expected saving; null: "
         "offers go where they are worth most",
     )
-    tolerance: float = Field(
+    gap: float = Field(
         0.1,
         ge=0,
         le=1,
         description="Largest gap between two groups, as a share of the mean over all users",
+    )
+    protected_inputs: bool = Field(
+        False, description="Let the forecast of who redeems read protected attributes of users"
     )
 
 
@@ -170,7 +173,7 @@ def _programme(
     codes = np.full(len(groups), NOTHING)
     names, codes[known] = np.unique(groups[known], return_inverse=True)
     sizes = np.bincount(codes[known], minlength=len(names))
-    counted = value if parity == "expected_saving" else np.ones(value.shape)
+    counted = value if parity == "saving" else np.ones(value.shape)
     lottery = LOTTERY * _scale(value) * np.random.default_rng(0).random(value.shape) * (value > 0)
     return _Programme(value, lottery, cost, counted, codes, sizes, budget, tolerance)
 
@@ -331,30 +334,48 @@ def _margin(profit: np.ndarray) -> np.ndarray:
 
 
 def _whole(programme: _Programme, shares: np.ndarray) -> np.ndarray:
-    """Offers without shares, (U,): the budget is kept, and each group's measure up to one offer."""
-    n_groups = len(programme.sizes)
+    """Offers without shares, (U,): the budget is kept, and each group's measure up to one offer.
+
+    What is left of the budget goes to the group that is furthest below its measure, as the offer nearest to what it lacks,
+    again and again; the rest of it to users in no group.
+    """
     users = np.arange(len(shares))
     largest = shares.argmax(axis=1)
-    share = shares[users, largest]
-    offers = np.where(share > 1 - WHOLE, largest, NOTHING)
+    offers = np.where(shares[users, largest] > 1 - WHOLE, largest, NOTHING)
     left = programme.budget - programme.cost[users, offers][offers != NOTHING].sum()
-    amounts = shares * programme.counted
-    known = programme.groups != NOTHING
-    wanted = np.bincount(programme.groups[known], amounts.sum(axis=1)[known], minlength=n_groups)
-    whole = np.where(offers != NOTHING, programme.counted[users, offers], 0)
-    missing = wanted - np.bincount(programme.groups[known], whole[known], minlength=n_groups)
-    missing = np.append(missing, np.inf)  # who is in no group
-    partly = np.flatnonzero((offers == NOTHING) & (shares.sum(axis=1) > WHOLE))
-    for user in partly[np.argsort(-shares[partly].sum(axis=1), kind="stable")]:
-        group = programme.groups[user]
+    partly = (offers == NOTHING) & (shares.sum(axis=1) > WHOLE)
+    missing = _missing(programme, shares, offers)
+    closed = np.zeros(len(missing), bool)
+    closed[np.setdiff1d(np.arange(len(missing)), programme.groups[partly])] = True
+    while not closed.all():
+        group = np.where(closed, -np.inf, missing / programme.sizes).argmax()
+        members = np.flatnonzero((programme.groups == group) & (offers == NOTHING))
+        fits = (programme.cost[members] <= left) & (programme.counted[members] > 0)
+        if missing[group] <= WHOLE * programme.sizes[group] or not fits.any():
+            closed[group] = True
+            continue
+        off = np.where(fits, np.abs(programme.counted[members] - missing[group]), np.inf)
+        nearest = np.lexsort((-shares[members].ravel(), np.round(off.ravel(), 12)))[0]
+        user, offer = members[nearest // off.shape[1]], nearest % off.shape[1]
+        offers[user] = offer
+        left -= programme.cost[user, offer]
+        missing[group] -= programme.counted[user, offer]
+    alone = np.flatnonzero(partly & (programme.groups == NOTHING))
+    for user in alone[np.argsort(-shares[alone].sum(axis=1), kind="stable")]:
         for offer in np.argsort(-shares[user], kind="stable"):
-            fits = programme.cost[user, offer] <= left and missing[group] > WHOLE
-            if shares[user, offer] > WHOLE and fits:
+            if shares[user, offer] > WHOLE and programme.cost[user, offer] <= left:
                 offers[user] = offer
                 left -= programme.cost[user, offer]
-                missing[group] -= programme.counted[user, offer]
                 break
     return offers
+
+
+def _missing(programme: _Programme, shares: np.ndarray, offers: np.ndarray) -> np.ndarray:
+    """(H,) how much the whole offers of each group lack of what its shares come to."""
+    known, n_groups = programme.groups != NOTHING, len(programme.sizes)
+    wanted = (shares * programme.counted).sum(axis=1)
+    has = np.where(offers != NOTHING, programme.counted[np.arange(len(offers)), offers], 0)
+    return np.bincount(programme.groups[known], (wanted - has)[known], minlength=n_groups)
 
 
 Method = Literal["threshold", "reduction"]
@@ -393,19 +414,22 @@ def offer_classifier(
 
     Args:
         features: (N, F) of users of the past campaign; a single column of chances will do. redeemed: bool (N,).
-        groups: (N,) 0 .. G - 1; NOTHING is treated as a group that has no rate.
+        groups: (N,) 0 .. G - 1; NOTHING: nothing is learnt of parity from the user, who if asked gets what the one rule
+            for all says.
         asked_features, asked_groups: (U, F) and (U,) of the users to decide on.
         tolerance: largest difference between two groups' rates. seed: of the lotteries.
 
     Raises:
         InputError: a group in which all redeemed, or none, teaches no threshold; or a group of those asked is not known.
     """
-    known = np.unique(groups)
+    grouped, alone = groups != NOTHING, asked_groups == NOTHING
+    known = np.unique(groups[grouped])
     one_sided = [code for code in known if len(np.unique(redeemed[groups == code])) < 2]
-    if one_sided or not np.isin(asked_groups, known).all():
+    if not len(known) or one_sided or not np.isin(asked_groups[~alone], known).all():
         raise InputError("Each group needs users in the past campaign who redeemed, and some who did not.")
     plain = LogisticRegression(class_weight="balanced", max_iter=1000).fit(features, redeemed)
     before = plain.predict(asked_features).astype(bool)
+    after = before.copy()
     if method == "threshold":
         fair = ThresholdOptimizer(
             estimator=plain,
@@ -415,8 +439,7 @@ def offer_classifier(
             prefit=True,
             tol=tolerance,
         )
-        fair.fit(features, redeemed.astype(int), sensitive_features=groups)
-        after = fair.predict(asked_features, sensitive_features=asked_groups, random_state=seed)
+        reads = {"sensitive_features": asked_groups[~alone]}
     else:
         share = redeemed.mean()
         fair = ExponentiatedGradient(
@@ -424,7 +447,8 @@ def offer_classifier(
             DemographicParity(difference_bound=tolerance / 2),  # from the mean, on either side
             objective=ErrorRate(costs={"fp": share, "fn": 1 - share}),
         )
-        fair.fit(features, redeemed.astype(int), sensitive_features=groups)
-        after = fair.predict(asked_features, random_state=seed)
-    after = np.asarray(after).astype(bool)
+        reads = {}
+    fair.fit(features[grouped], redeemed[grouped].astype(int), sensitive_features=groups[grouped])
+    decided = fair.predict(asked_features[~alone], random_state=seed, **reads)
+    after[~alone] = np.asarray(decided).astype(bool)
     return Decisions(after, group_means(before, asked_groups), group_means(after, asked_groups))

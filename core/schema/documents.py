@@ -1,4 +1,4 @@
-"""The documents of the store: datasets, runs and jobs. Each commits the artefacts that it refers to."""
+"""The documents of the store: datasets, runs, jobs, policies. Each commits the artefacts that it refers to."""
 
 import re
 import secrets
@@ -9,6 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 ID_PATTERN = re.compile(r"^[a-z][a-z0-9_-]{2,63}$")
 DATASETS, RUNS, JOBS, SEARCHES = "datasets", "runs", "jobs", "searches"
+FRONTIERS, CONFIRMATIONS = "frontiers", "confirmations"
+POLICIES, PUBLICATIONS, RECOMMENDATIONS, SERVINGS = "policies", "publications", "recommendations", "servings"
 
 
 def new_id(kind: str) -> str:
@@ -197,3 +199,102 @@ class Job(Document):
     created_at: str
     started_at: str | None = None
     finished_at: str | None = None
+
+
+class LeftOut(BaseModel):
+    """Settings that a frontier could not try, and why not."""
+
+    step: str
+    reason: str
+    points: int
+
+
+class FrontierPoint(BaseModel):
+    """One policy of a frontier: its re-ranker, and the setting that is its knob; None where it has none."""
+
+    step: str
+    knob: str | None
+    position: float | None
+    policy: dict[str, Any]
+
+
+class Frontier(Document):
+    """Accuracy against disparities of many policies for one run, on validation; the table has the numbers of each."""
+
+    run: str
+    dataset: str
+    created_at: str
+    settings: dict[str, Any]  # AuditSettings: groups of users and of items, target, k, statistics
+    against: dict[str, Any]  # PolicySettings: what every point is held against
+    target: str  # in words
+    measures: list[str]  # accuracy, spending met where there are prices, then disparities
+    points: list[FrontierPoint]  # the first is the policy that all are held against
+    left_out: list[LeftOut]
+    users: int  # with candidates
+    buyers: int  # of them, those whose lists can be judged
+    seconds: float
+    table: Artefact
+
+
+class Confirmation(Document):
+    """A policy held against another one on the test split, once."""
+
+    run: str
+    number: int  # of this run, from 1
+    created_at: str
+    policy: dict[str, Any]
+    against: dict[str, Any]
+    settings: dict[str, Any]
+    rows: list[
+        dict[str, Any]
+    ]  # of each measure: value, low, high, change, change_low, change_high, p_value, n
+
+
+class Policy(Document):
+    """A policy that somebody answers for; never changed, saving again makes the next version."""
+
+    dataset: str
+    run: str  # whose candidates it was made for
+    name: str
+    version: int  # of this name and dataset, from 1
+    aim: str
+    author: str
+    note: str
+    created_at: str
+    settings: dict[str, Any]  # PolicySettings, those included that were left at their default
+    measured: dict[str, Any] | None  # what it did on validation (TradeOff); None where that was not looked at
+
+    @property
+    def reference(self) -> str:
+        """Its name and version, as people write them."""
+        return f"{self.name}@{self.version}"
+
+
+class Publication(Document):
+    """Everybody's lists under a policy: rows in the store, of which only the latest are kept, and a table of all."""
+
+    dataset: str
+    policy: str
+    run: str
+    split: str
+    created_at: str
+    k: int
+    users: int  # with a list
+    notes: list[str]  # what the steps of the policy said
+    table: Artefact  # user_id, item_id, rank, score
+    origin: str  # the publication whose lists these are: itself, unless it was restored for a rollback
+    state: Literal["writing", "stored", "sweeping", "gone"]  # of the rows
+    beat: str  # when somebody last needed the rows
+
+
+class Serving(Document):
+    """From when on a publication is the one that the shop reads; the highest number is the present one."""
+
+    dataset: str
+    number: int  # of this dataset, from 1
+    publication: str
+    policy: str
+    author: str
+    at: str
+    by: Literal["publish", "rollback"]
+    replaced: str | None  # the publication served until then

@@ -256,6 +256,11 @@ class Statistics(Settings):
 
     confidence: float = Field(0.95, gt=0.5, lt=1, description="Level of the intervals")
     draws: int = Field(1000, ge=100, le=20000, description="Bootstrap draws over users")
+    resample_up_to: int | None = Field(
+        None,
+        ge=1000,
+        description="Means of larger groups are taken as normal instead of being resampled; unset: all are resampled",
+    )
     permutations: int = Field(
         1000, ge=100, le=20000, description="Permutations of the group labels for the null"
     )

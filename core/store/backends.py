@@ -14,17 +14,30 @@ from pathlib import Path
 from typing import Any
 
 import neosqlite
+import neosqlite.collection.datetime_utils
 import pymongo
-from pymongo.errors import ConfigurationError, DuplicateKeyError, PyMongoError
+from pymongo.errors import BulkWriteError, ConfigurationError, DuplicateKeyError, PyMongoError
 
 from core.errors import DuplicateId, InputError, StoreError, StoreUnavailable
-from core.schema.documents import JOBS, RUNS
+from core.schema.documents import JOBS, POLICIES, PUBLICATIONS, RECOMMENDATIONS, RUNS, SERVINGS
 
-# Fields besides _id that documents are looked up by.
-INDEXED = {RUNS: ("dataset",), JOBS: ("state",)}
+# Fields besides _id that documents are looked up by, several together where a shop's own queries do.
+INDEXED: dict[str, tuple[tuple[str, ...], ...]] = {
+    RUNS: (("dataset",),),
+    JOBS: (("state",),),
+    POLICIES: (("dataset",), ("name",)),
+    PUBLICATIONS: (("dataset",),),
+    SERVINGS: (("dataset", "number"),),
+    RECOMMENDATIONS: (("publication", "user_id"),),
+}
+DUPLICATE_KEY = 11000  # MongoDB's code
 BUSY_SECONDS = 15.0
 SERVER_SECONDS = 10.0
 DEFAULT_DATABASE = "evenhand"
+# Text is text. Left to itself the embedded engine takes text that begins like a date for a time: two that differ by
+# less than a second are equal then, and one that is no date after all equals nothing.
+neosqlite.collection.datetime_utils.is_datetime_value = lambda value: False
+IS_THERE = "A document of that id is there already."
 
 
 @dataclass(frozen=True)
@@ -59,11 +72,18 @@ def translated_errors() -> Iterator[None]:
     try:
         yield
     except (sqlite3.IntegrityError, DuplicateKeyError):
-        raise DuplicateId("A document of that id is there already.") from None
+        raise DuplicateId(IS_THERE) from None
     except (sqlite3.Error, PyMongoError) as error:
+        if isinstance(error, BulkWriteError) and _first_code(error) == DUPLICATE_KEY:
+            raise DuplicateId(IS_THERE) from None
         kind = type(error).__name__
         detail = f": {error}" if isinstance(error, sqlite3.Error) else ""
         raise StoreUnavailable(f"The document store does not answer ({kind}{detail}).") from error
+
+
+def _first_code(error: BulkWriteError) -> int | None:
+    problems = error.details.get("writeErrors")
+    return problems[0]["code"] if problems else None
 
 
 def _sqlite(path: Path) -> Backend:
@@ -84,6 +104,10 @@ def _sqlite(path: Path) -> Backend:
             try:
                 yield
                 connection.db.execute("COMMIT")
+            except sqlite3.IntegrityError:
+                # Of many documents those before the duplicate stay, as on a server.
+                connection.db.execute("COMMIT")
+                raise
             finally:
                 if connection.db.in_transaction:
                     connection.db.execute("ROLLBACK")
@@ -142,6 +166,6 @@ def _durable(client: pymongo.MongoClient) -> pymongo.WriteConcern:
 
 
 def _create_indexes(collection: Any) -> Any:
-    for field in INDEXED.get(collection.name, ()):
-        collection.create_index(field)
+    for fields in INDEXED.get(collection.name, ()):
+        collection.create_index([(field, pymongo.ASCENDING) for field in fields])
     return collection

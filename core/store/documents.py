@@ -1,9 +1,9 @@
-"""Documents of datasets, runs and jobs: a narrow interface over MongoDB or an embedded SQLite file."""
+"""Documents of datasets, runs, jobs, policies: a narrow interface over MongoDB or an embedded SQLite file."""
 
 import json
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,7 +24,7 @@ class DocumentStore:
     """Documents by id; safe for several threads and processes on one store.
 
     A document is JSON with a text `_id` that matches `ID_PATTERN`; its numbers are finite and fit 64 bits,
-    its top-level keys are identifiers. Every operation is atomic on one document and durable when it returns.
+    its top-level keys are identifiers. Every operation is atomic on each document and durable when it returns.
 
     Raises (every method): `StoreUnavailable` if the engine does not answer, `InputError` for unsafe input.
     """
@@ -53,6 +53,18 @@ class DocumentStore:
         document = _checked_document(document)
         with self._writing(collection) as engine:
             engine.insert_one(document)
+
+    def insert_many(self, collection: str, documents: Iterable[Mapping[str, Any]]) -> None:
+        """Add documents in their order, a few thousand at a time.
+
+        Raises:
+            DuplicateId: at the first whose `_id` is there; those before it are kept, those after it are not added.
+            StoreUnavailable: any number of the first ones may be there.
+        """
+        checked = [_checked_document(document) for document in documents]
+        if checked:
+            with self._writing(collection) as engine:
+                engine.insert_many(checked)
 
     def put(self, collection: str, document: Mapping[str, Any]) -> None:
         """Replace the document of that `_id`, or add it."""
@@ -96,6 +108,12 @@ class DocumentStore:
         query = {"_id": checked_id(id)}
         with self._writing(collection) as engine:
             return engine.delete_one(query).deleted_count == 1
+
+    def delete_many(self, collection: str, *, field: str, value: Scalar) -> int:
+        """Remove every document that `find` would return; how many there were."""
+        query = _equality(field, value)
+        with self._writing(collection) as engine:
+            return engine.delete_many(query).deleted_count
 
     def get(self, collection: str, id: str) -> dict[str, Any] | None:
         """The document of that id, or None."""

@@ -9,6 +9,7 @@ import pandas as pd
 from core.data.dataset import load, table
 from core.data.files import read_file
 from core.errors import NotFound, SettingsError, StoreError
+from core.schema.documents import Dataset
 from core.schema.policies import PolicySettings
 from core.schema.settings import LONGEST_LIST
 from core.schema.tables import ITEM, ITEM_ID, RANK, SCORE, USER, USER_ID
@@ -54,11 +55,17 @@ def recommend(
     else:
         made = rerank(workspace, run_id, policy.model_copy(update={"k": k}))
     lists = made.lists[made.lists[RANK] <= k]
+    if users is not None:
+        lists = lists[lists[USER].isin(_codes(users, table(workspace, dataset, "users", [USER_ID])[USER_ID]))]
+    _write(with_own_ids(workspace, dataset, lists), out)
+    return Written(len(lists), made.notes)
+
+
+def with_own_ids(workspace: Workspace, dataset: Dataset, lists: pd.DataFrame) -> pd.DataFrame:
+    """The same rows as `user_id`, `item_id` (the shop's own), `rank`, `score`."""
     user_ids = table(workspace, dataset, "users", [USER_ID])[USER_ID]
     item_ids = table(workspace, dataset, "items", [ITEM_ID])[ITEM_ID]
-    if users is not None:
-        lists = lists[lists[USER].isin(_codes(users, user_ids))]
-    written = pd.DataFrame(
+    return pd.DataFrame(
         {
             USER_ID: user_ids.to_numpy()[lists[USER]],
             ITEM_ID: item_ids.to_numpy()[lists[ITEM]],
@@ -66,8 +73,6 @@ def recommend(
             SCORE: lists[SCORE].to_numpy(),
         }
     )
-    _write(written, out)
-    return Written(len(written), made.notes)
 
 
 def _write(table: pd.DataFrame, out: Path) -> None:

@@ -24,6 +24,9 @@ TITLES = {
     "prepare_and_train": "Preparing data and training a first model",
     "search": "Searching settings",
     "import_lists": "Bringing in lists",
+    "frontier": "Computing the frontier",
+    "publish": "Publishing a policy",
+    "rollback": "Rolling back",
 }
 _SEEN, _DISMISSED, _WATCHED = "jobs_seen", "jobs_dismissed", "job_watched"
 

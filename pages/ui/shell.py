@@ -52,7 +52,7 @@ PAGES = {  # file name -> title, icon, what the page answers
 }
 SCOPED = ("exposure", "pricing", "service")  # pages that can look at a part of the shop
 AUDITED = ("overview", *SCOPED, "tune")  # pages that cut numbers of users into groups as they are asked
-_ENTERED, _TARGET = "entered", "target"
+_ENTERED, _TARGET = "shell-entered", "shell-target"  # no key of a widget
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,11 @@ from core.figures.units import POINTS, Unit
 from core.workflow.policies.consequences import Consequences, gains_and_losses
 from core.workflow.policies.rerank import Stage
 from core.workflow.policies.yardsticks import DEALS, NDCG, PERCENTILE, SPENDING
-from pages.ui import blocks, links, tune_user
+from pages.ui import blocks, definitions, links, tune_user
 from pages.ui.shell import View
 
 SHORT = {NDCG: "accuracy", PERCENTILE: "price level", DEALS: "offers"}
+SECTIONS = {NDCG: "users", PERCENTILE: "pricing", DEALS: "pricing"}  # of the audit, which define the measures
 ENDS = {NDCG: ("worse", "better"), PERCENTILE: ("cheaper", "dearer"), DEALS: ("fewer offers", "more offers")}
 
 
@@ -91,6 +92,7 @@ def _gaps(view: View, found: Consequences) -> None:
         reading="The hollow mark is the gap before, the full one after, with its 95 % interval. Within the pale band a "
         "gap does not matter; the grey stroke is where it would fall if the groups did not differ.",
     )
+    definitions.explained(f"{metric}@{view.k}", section=SECTIONS[metric], key="tune")
 
 
 def _both(found: Consequences, name: str) -> tuple[pd.DataFrame, pd.DataFrame]:

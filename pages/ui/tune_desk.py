@@ -3,11 +3,13 @@
 import streamlit as st
 
 from core.figures import about_policy
-from core.figures.text import spoken
+from core.figures.text import plain, spoken
 from core.schema.policies import PolicySettings
 from core.schema.settings import AuditSettings
 from core.workflow.policies.consequences import gains_and_losses
 from core.workflow.policies.presets import presets
+from core.workflow.policies.saved import load_policy, settings_of
+from core.workflow.policies.serving import servings
 from core.workflow.policies.yardsticks import NDCG
 from pages.ui import (
     blocks,
@@ -20,6 +22,9 @@ from pages.ui import (
 )
 from pages.ui.shell import View
 
+RESAMPLED = (
+    5000  # users of a group; intervals of larger ones are normal, so that a moved knob answers at once
+)
 MODEL = "the lists as the model made them"
 
 
@@ -40,7 +45,7 @@ def show(view: View) -> None:
         _history()
         tune_state.moved(tune_knobs.steps(view, tuner.ground))
         tune_knobs.add_step(view, tuner.ground)
-        before = _compared_with()
+        before = _compared_with(view)
         _snapshots()
     after = tune_state.current()
     tune_state.publish()
@@ -69,7 +74,7 @@ def _looked_at(view: View, dimensions: tuple[str, ...]) -> AuditSettings:
         default="catalogue",
         words=exposure_choices.TARGETS.get,
     )
-    return view.settings(items_by=items_by, target=target)
+    return view.settings(items_by=items_by, target=target, resample_up_to=RESAMPLED)
 
 
 def _presets(view: View, settings: AuditSettings) -> None:
@@ -122,13 +127,24 @@ def _history() -> None:
             )
 
 
-def _compared_with() -> PolicySettings:
+def _compared_with(view: View) -> PolicySettings:
     """What the policy is held against."""
     kept = tune_state.kept()
-    options = {MODEL: PolicySettings(k=tune_state.current().k)}
+    options = {MODEL: PolicySettings(k=view.k)} | _published(view)
     options |= {f"snapshot {letter}": policy for letter, policy in kept.items()}
     chosen = choices.choose("against", "Compare with", list(options), default=MODEL, words=lambda name: name)
     return options[chosen]
+
+
+def _published(view: View) -> dict[str, PolicySettings]:
+    """What the shop is served now, if it is made of the candidates of the run that is looked at."""
+    now = next(iter(servings(view.workspace, view.dataset.id, limit=1)), None)
+    if now is None:
+        return {}
+    policy = load_policy(view.workspace, now.policy)
+    if policy.run != view.run.id:
+        return {}
+    return {f"published: {plain(policy.reference)}": settings_of(policy).model_copy(update={"k": view.k})}
 
 
 def _snapshots() -> None:

@@ -6,7 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from core.cli import _parser, _settings, main
+from core.cli import main, parser
+from core.commands.settings import settings_given
 from core.data.prepare import prepare
 from core.schema.documents import Epoch
 from core.schema.settings import TrainSettings, settings_from
@@ -65,8 +66,8 @@ def test_the_answer_alone_is_on_standard_output_and_train_takes_it(shop, capsys)
     (search,) = searches(shop)
     assert search.best != 1
     # As $(...) hands it over: split at spaces, nothing unquoted.
-    options = _parser().parse_args(["train", shop[1], *out.split()])
-    assert settings_from(TrainSettings, _settings(options)) == settings_from(
+    options = parser().parse_args(["train", shop[1], *out.split()])
+    assert settings_from(TrainSettings, settings_given(options)) == settings_from(
         TrainSettings, search.best_settings
     )
     assert shlex.split(out) == out.split()

@@ -1,10 +1,15 @@
 """The Tune page on a trained slice: knobs, undo, snapshots, presets, one user's reasons, and links that ask for nonsense."""
 
 import json
+import shutil
 
+import pandas as pd
 import pytest
 
+from core.data.dataset import table
 from core.figures.about_policy import STEP_WORDS
+from core.store.workspace import Workspace
+from core.workflow.importing import import_lists
 from core.workflow.policies.steps import RERANKERS
 
 
@@ -168,3 +173,27 @@ def test_a_step_that_the_data_do_not_allow_is_one_clear_sentence(tune):
     app = tune(policy=link(("fa_star_ir", {"items_by": "brand", "protected": "Nobody's", "share": 0.5})))
     assert not app.exception
     assert slider(app, "Share").value == 0.5
+
+
+def test_every_part_opens_after_any_other(tune):
+    app = tune(policy=link(FLOOR))
+    for part in ("Ledger", "Frontier", "Policies", "Coupons", "Price caps", "Desk"):
+        app.session_state["part"] = part
+        app.run()
+        assert not app.exception, part
+    assert "95 % interval" in answer(app)
+
+
+def test_lists_of_another_system_cannot_be_tuned(open_page, prepared, tmp_path):
+    root = tmp_path / "workspace"
+    shutil.copytree(prepared.workspace.root, root)
+    workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
+    items = table(workspace, prepared.dataset, "items", ["item_id"])["item_id"][:20]
+    users = table(workspace, prepared.dataset, "users", ["user_id"])["user_id"][:60]
+    rows = [(user, item, rank + 1) for user in users for rank, item in enumerate(items)]
+    pd.DataFrame(rows, columns=["user_id", "item_id", "rank"]).to_csv(tmp_path / "lists.csv", index=False)
+    run = import_lists(workspace, prepared.dataset.id, tmp_path / "lists.csv", run_id="run-brought")
+    workspace.close()
+    app = open_page("tune", root, run=run.id, by="age")
+    assert not app.exception
+    assert "nothing to tune it by" in text_of(app)

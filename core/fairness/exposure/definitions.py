@@ -205,6 +205,28 @@ DEFINITIONS: dict[str, Definition] = {
         source="min-max ratio as in FairDiverse",
         avoid="With many small groups, of which one is low by chance.",
     ),
+    "attention_to_move": _metric(
+        name="Attention that would have to move",
+        formula="½ Σ |x(h) − target(h)|",
+        meaning="How much of all attention would have to go to other groups of items for each to get its target; higher is "
+        "further off.",
+        unit="share",
+        range="0 to 1",
+        ideal="0",
+        source="total variation distance",
+        avoid="Between groupings: finer groups are further off. Near 0 noise alone keeps it above.",
+    ),
+    "attention_shortfall": _metric(
+        name="What the worst-off group lacks of its target",
+        formula="max 1 − x(h) / target(h), over named groups",
+        meaning="How much of its target the group of items furthest below it does not get, Unknown left out; higher is "
+        "worse.",
+        unit="share of the target",
+        range="0 to 1",
+        ideal="0",
+        source="ours, after max-min fairness as in P-MMF (Xu et al., WWW 2023)",
+        avoid="With a group of a handful of items, which no list may show by chance.",
+    ),
     "mmf": _metric(
         name="Share of the worst-off groups (MMF@r)",
         formula="Σ of the r lowest x(h) / target(h), over Σ of all; r is a quarter of the groups, and stands "

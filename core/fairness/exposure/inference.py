@@ -32,6 +32,7 @@ def compare_means(
     draws: int,
     confidence: float,
     rng: np.random.Generator,
+    resample_up_to: int | None = None,
 ) -> MeanTest:
     """Compare the mean of each column with a target by the studentised bootstrap over users.
 
@@ -41,8 +42,10 @@ def compare_means(
 
     Args:
         values: (U, K) of at least two users. target: (K,). bounded: (K,) bool, columns of values in [0, 1].
+        resample_up_to: see `bootstrap`.
     """
-    moments = bootstrap(values, np.zeros(len(values), dtype=int), n_groups=1, draws=draws, rng=rng)
+    options = {"n_groups": 1, "draws": draws, "rng": rng, "resample_up_to": resample_up_to}
+    moments = bootstrap(values, np.zeros(len(values), dtype=int), **options)
     found = intervals(moments, np.ones((1, 1)), confidence=confidence)
     error = np.sqrt(moments.variance[0])  # (K,)
     draw_errors = np.maximum(np.sqrt(moments.variance_draws[:, 0]), FLOOR * error)

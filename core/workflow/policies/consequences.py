@@ -100,6 +100,7 @@ def _shares(
         n_groups=1,
         draws=settings.draws,
         rng=np.random.default_rng(settings.seed),
+        resample_up_to=settings.resample_up_to,
     )
     found = intervals(draws, np.ones((1, 1)), confidence=settings.confidence)
     return pd.DataFrame(

@@ -3,6 +3,7 @@
 import hashlib
 import threading
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from core.errors import InputError
 from core.recommend.rerank.batch import Candidates, by_relevance
 from core.recommend.rerank.dual import Limits, Solution, keep_limits
 from core.recommend.rerank.market import Kinds, Market, open_market
+from core.recommend.rerank.reach import attainable
 from core.workflow.policies.ground import Ground, UserGroups
 
 MARKETS = 4  # kept of one set of candidates: a moved knob asks for the same one again
@@ -24,9 +26,21 @@ class Reranked:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A market, and what lists made in it can reach."""
+
+    market: Market
+
+    @cached_property
+    def reach(self) -> Limits:
+        """See `attainable`."""
+        return attainable(self.market)
+
+
 def market_of(
     candidates: Candidates, kinds: Kinds, ground: Ground, users: UserGroups | None = None
-) -> Market:
+) -> Opened:
     """The market of everyone who has candidates; others would count as users who see nothing. It is kept for the next time.
 
     Raises:
@@ -39,7 +53,7 @@ def market_of(
         if key not in kept:
             while len(kept) >= MARKETS:
                 kept.pop(next(iter(kept)))
-            kept[key] = _market_of(candidates, kinds, ground, users)
+            kept[key] = Opened(_market_of(candidates, kinds, ground, users))
         return kept[key]
 
 

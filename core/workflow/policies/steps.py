@@ -21,7 +21,6 @@ from core.recommend.rerank.market import Kinds, Market, respond
 from core.recommend.rerank.max_min import MaxMinSettings, max_min
 from core.recommend.rerank.price_guard import PriceGuardSettings, guard_limits, price_kinds
 from core.recommend.rerank.propensity import PropensitySettings, corrected, popularity_propensity
-from core.recommend.rerank.reach import attainable
 from core.recommend.rerank.two_sided import TwoSidedSettings, two_sided
 from core.recommend.rerank.two_sided_penalty import TwoSidedPenaltySettings, two_sided_penalty
 from core.recommend.rerank.xquad import XquadSettings, xquad
@@ -52,9 +51,9 @@ class Reranker:
 def _exposure(candidates: Candidates, ground: Ground, settings: ExposureLimitSettings) -> Reranked:
     groups = ground.item_groups(settings.items_by)
     target, kinds = ground.target(groups, settings), _kinds(groups)
-    market = market_of(candidates, kinds, ground)
-    limits = exposure_limits(target, attainable(market), floor=settings.floor, ceiling=settings.ceiling)
-    found = within(market, limits)
+    opened = market_of(candidates, kinds, ground)
+    limits = exposure_limits(target, opened.reach, floor=settings.floor, ceiling=settings.ceiling)
+    found = within(opened.market, limits)
     unreached = out_of_reach(settings.floor * target, limits, groups.names)
     notes = () if found.kept else (_not_together(groups, found.missed[0]),)
     return Reranked(priced(candidates, kinds, found.prices), (certificate(found), *unreached, *notes))
@@ -91,9 +90,9 @@ def _propensity(candidates: Candidates, ground: Ground, settings: PropensitySett
 def _max_min(candidates: Candidates, ground: Ground, settings: MaxMinSettings) -> Reranked:
     groups = ground.item_groups(settings.items_by)
     kinds = _kinds(groups)
-    market = market_of(candidates, kinds, ground)
-    aim = np.minimum(ground.target(groups, settings), attainable(market).high[0])
-    prices, _, _ = max_min(market, aim, settings.strength)
+    opened = market_of(candidates, kinds, ground)
+    aim = np.minimum(ground.target(groups, settings), opened.reach.high[0])
+    prices, _, _ = max_min(opened.market, aim, settings.strength)
     return Reranked(priced(candidates, kinds, prices))
 
 
@@ -108,20 +107,20 @@ def _penalty(candidates: Candidates, ground: Ground, settings: TwoSidedPenaltySe
     two = UserGroups(("all others", settings.user_group), own)
     kinds = Kinds(inside.astype(np.int64), np.eye(2))
     sizes = np.bincount(kinds.codes, minlength=2) / len(inside)
-    market = market_of(candidates, kinds, ground, two)
-    prices, _, _ = two_sided_penalty(market, sizes, items=settings.items, users=settings.users)
+    opened = market_of(candidates, kinds, ground, two)
+    prices, _, _ = two_sided_penalty(opened.market, sizes, items=settings.items, users=settings.users)
     return Reranked(priced(candidates, kinds, prices, two))
 
 
 def _price_guard(candidates: Candidates, ground: Ground, settings: PriceGuardSettings) -> Reranked:
     percentile, users = ground.price_percentiles, ground.user_groups(settings.by)
     kinds = price_kinds(percentile)
-    market = market_of(candidates, kinds, ground, users)
+    opened = market_of(candidates, kinds, ground, users)
     if settings.around == "history":
         middle = _paid_percentile(percentile, ground, users)
     else:
-        middle = np.full(len(users.names), _shown_to_all(market))
-    found = within(market, guard_limits(middle, attainable(market), settings.band))
+        middle = np.full(len(users.names), _shown_to_all(opened.market))
+    found = within(opened.market, guard_limits(middle, opened.reach, settings.band))
     return Reranked(priced(candidates, kinds, found.prices, users), (certificate(found),))
 
 
@@ -143,8 +142,8 @@ def _paid_percentile(percentile: np.ndarray, ground: Ground, users: UserGroups) 
 
 def _deal_access(candidates: Candidates, ground: Ground, settings: DealAccessSettings) -> Reranked:
     users, kinds = ground.user_groups(settings.by), deal_kinds(ground.deals)
-    market = market_of(candidates, kinds, ground, users)
-    found = within(market, access_limits(_shown_to_all(market), attainable(market), settings.gap))
+    opened = market_of(candidates, kinds, ground, users)
+    found = within(opened.market, access_limits(_shown_to_all(opened.market), opened.reach, settings.gap))
     return Reranked(priced(candidates, kinds, found.prices, users), (certificate(found),))
 
 

@@ -164,6 +164,7 @@ def _share_rows(by: Yardsticks, seen: Shown) -> list[AuditRow]:
         draws=by.settings.draws,
         confidence=by.settings.confidence,
         rng=generator(by.part, by.settings),
+        resample_up_to=by.settings.resample_up_to,
     )
     return share_rows(seen, found, by.target.name, by.settings)
 

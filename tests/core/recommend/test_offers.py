@@ -13,7 +13,7 @@ from core.metrics import NOTHING
 from core.recommend.offers import OfferSettings, allocate_offers, group_means, offer_classifier
 from core.schema.settings import settings_from
 
-PARITIES = ("offer_rate", "expected_saving")
+PARITIES = ("offer_rate", "saving")
 
 
 def drawn(seed: int, users: int, offers: int, groups: int):
@@ -34,7 +34,7 @@ def in_one_piece(value, cost, group, budget, parity, tolerance) -> float:
         rows.append(one.ravel())
         limits.append(1)
     if parity is not None:
-        counted = value if parity == "expected_saving" else np.ones(value.shape)
+        counted = value if parity == "saving" else np.ones(value.shape)
         codes = np.unique(group[group != NOTHING])
         measure = {c: (counted * (group == c)[:, None] / (group == c).sum()).ravel() for c in codes}
         known = (group != NOTHING)[:, None]
@@ -59,7 +59,7 @@ def assert_within_limits(found, value, cost, group, budget, parity, tolerance):
     if parity is None:
         return
     known = group != NOTHING
-    counted = value if parity == "expected_saving" else np.ones(value.shape)
+    counted = value if parity == "saving" else np.ones(value.shape)
     got = np.where(given, counted[np.arange(len(given)), found.offers], 0)
     size = np.bincount(group[known])
     np.testing.assert_allclose(measures(found, parity), np.bincount(group[known], got[known]) / size)
@@ -119,7 +119,7 @@ def test_no_allocation_of_whole_offers_is_above_the_bound(seed, parity, toleranc
     users = np.arange(6)
     kept = padded_cost[users, every].sum(axis=1) <= budget
     if parity is not None:
-        got = padded_value[users, every] if parity == "expected_saving" else (every != NOTHING).astype(float)
+        got = padded_value[users, every] if parity == "saving" else (every != NOTHING).astype(float)
         by_group = np.stack([got[:, group == code].mean(axis=1) for code in (0, 1)])
         kept &= np.ptp(by_group, axis=0) <= tolerance * got[:, group != NOTHING].mean(axis=1) + 1e-12
     assert padded_value[users, every].sum(axis=1)[kept].max() <= found.bound + 1e-6
@@ -164,9 +164,7 @@ def test_tighter_parity_costs_value_and_closes_the_gap():
     value, cost, group = drawn(5, 6000, 1, 3)
     bounds, gaps = [], []
     for tolerance in (1.0, 0.5, 0.2, 0.0):
-        found = allocate_offers(
-            value, cost, group, budget=900.0, parity="expected_saving", tolerance=tolerance
-        )
+        found = allocate_offers(value, cost, group, budget=900.0, parity="saving", tolerance=tolerance)
         bounds.append(found.bound)
         gaps.append(np.ptp(found.saving))
     assert (np.diff(bounds) < 0).all()
@@ -186,6 +184,23 @@ def test_tiny_groups_stop_nobody_else():
     group[:1] = 2  # a group of one user: no whole offer is within a tolerance
     found = allocate_offers(value, cost, group, budget=100.0, parity="offer_rate", tolerance=0.0)
     assert found.value > 0.95 * found.bound
+
+
+def test_a_small_group_gets_the_offer_nearest_to_its_share():
+    """The programme gives the small group 0.4 of its 10; whole, the user worth 4 comes nearer than 0 or 10."""
+    value = np.array([10.0, 4, 1, *np.full(30, 4.0)])
+    group = np.array([0, 0, 0, *np.full(30, 1)])
+    found = allocate_offers(value, np.ones(33), group, budget=11, parity="saving", tolerance=0)
+    assert found.offers[:3].tolist() == [NOTHING, 0, NOTHING]
+    assert found.saving.tolist() == pytest.approx([4 / 3, 4 / 3])
+
+
+def test_no_small_group_goes_without_for_want_of_budget():
+    value = np.append(np.linspace(3, 2, 200), [1.0, 0.9, 0.8, 0.7])
+    group = np.append(np.zeros(200, int), [1, 1, 2, 2])
+    found = allocate_offers(value, np.ones(204), group, budget=101, parity="offer_rate", tolerance=0)
+    assert found.offer_rate[1:].tolist() == [0.5, 0.5]
+    assert found.cost <= 101
 
 
 def test_nobody_worth_an_offer():
@@ -259,3 +274,26 @@ def test_a_group_without_takers_is_one_clear_error():
     arguments = {"asked_features": features, "asked_groups": group, "tolerance": 0.05, "seed": 0}
     with pytest.raises(InputError, match="Each group needs"):
         offer_classifier(features, redeemed, group, method="threshold", **arguments)
+
+
+@pytest.mark.parametrize("method", ["threshold", "reduction"])
+def test_users_of_no_group_are_decided_by_the_one_rule_for_all(method):
+    features, redeemed, group = campaign(4)
+    group[:40] = NOTHING
+    asked_features, _, asked_group = campaign(5)
+    asked_group[:300] = NOTHING
+    arguments = {"method": method, "tolerance": 0.04, "seed": 0}
+    found, of_one = (
+        offer_classifier(
+            features,
+            redeemed,
+            group if alike else np.where(group == NOTHING, NOTHING, 0),
+            asked_features=asked_features,
+            asked_groups=asked_group if alike else np.where(asked_group == NOTHING, NOTHING, 0),
+            **arguments,
+        )
+        for alike in (True, False)
+    )
+    np.testing.assert_array_equal(found.offered[:300], of_one.offered[:300])
+    assert 0 < found.offered[:300].mean() < 1
+    assert np.ptp(found.after) < 0.08

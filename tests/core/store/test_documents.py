@@ -88,6 +88,63 @@ def test_find_filters_sorts_projects_and_limits(store: DocumentStore):
     assert store.find("jobs", field="state", value="failed") == []
 
 
+# What an engine might take for times, numbers, ids or values of its own.
+ALIKE = (
+    *("2024-01-02T03:04:05.678+00:00", "2024-01-02T03:04:05.679+00:00", "2024-01-02T04:04:05.678+01:00"),
+    *(
+        "2024-01-02T03:04:05Z",
+        "2024-01-02 03:04:05",
+        "2024-01-02",
+        "2024-01-02 sale",
+        "01/02/2024",
+        "24-12-2024",
+    ),
+    *(
+        "1",
+        "1.0",
+        "01",
+        "1e0",
+        "true",
+        "null",
+        "",
+        " ",
+        "a",
+        "A",
+        "a ",
+        "é",
+        "e\u0301",
+        "{}",
+        "[1]",
+        '"a"',
+        "%",
+        "_",
+    ),
+    *("abcdefabcdefabcdefabcdef", "ABCDEFABCDEFABCDEFABCDEF", "^a$", "$a", "a.b"),
+)
+
+
+def test_text_equals_the_same_text_alone(store: DocumentStore):
+    store.insert_many("jobs", [{"_id": f"job-{n:02}", "state": text} for n, text in enumerate(ALIKE)])
+    for number, text in enumerate(ALIKE):
+        id, same = f"job-{number:02}", {"field": "state", "value": text}
+        assert [found["_id"] for found in store.find("jobs", **same)] == [id]
+        assert store.count("jobs", **same) == 1
+        for other in ALIKE:
+            changed = store.update("jobs", id, {"seen": other}, expect={"state": other})
+            assert (changed is not None) == (other == text), (text, other)
+    for text in ALIKE:
+        assert store.delete_many("jobs", field="state", value=text) == 1
+
+
+def test_an_id_of_any_shape_finds_its_own_document(store: DocumentStore):
+    ids = ("abcdefabcdefabcdefabcdef", "abc", "true", "null", "a" * 64, "e10", "x-2024-01-02")
+    store.insert_many("jobs", [{"_id": id, "own": id} for id in ids])
+    for id in ids:
+        assert store.get("jobs", id) == {"_id": id, "own": id}
+        assert store.update("jobs", id, {"own": 1}) == {"_id": id, "own": 1}
+        assert store.delete("jobs", id)
+
+
 def test_delete_says_whether_the_document_was_there(store: DocumentStore):
     store.insert("jobs", {"_id": "job-a"})
     assert store.delete("jobs", "job-a") is True
@@ -95,10 +152,51 @@ def test_delete_says_whether_the_document_was_there(store: DocumentStore):
     assert store.get("jobs", "job-a") is None
 
 
+def test_many_are_added_in_their_order_and_found_like_any_other(store: DocumentStore):
+    many = [{"_id": f"run-{number}", **EVERY_KIND_OF_VALUE, "n": number} for number in range(2500)]
+    store.insert_many("runs", iter(many))
+    store.insert_many("runs", [])
+    assert store.count("runs") == 2500
+    assert repr(store.get("runs", "run-1234")) == repr(many[1234])
+    assert [d["n"] for d in store.find("runs", sort="n", descending=True, limit=3)] == [2499, 2498, 2497]
+
+
+def test_of_many_those_before_a_duplicate_are_kept_and_none_after_it(store: DocumentStore):
+    store.insert("runs", {"_id": "run-2", "first": True})
+    with pytest.raises(DuplicateId):
+        store.insert_many("runs", [{"_id": f"run-{number}"} for number in range(5)])
+    assert store.find("runs") == [{"_id": "run-0"}, {"_id": "run-1"}, {"_id": "run-2", "first": True}]
+    with pytest.raises(DuplicateId):
+        store.insert_many("runs", [{"_id": "run-9"}, {"_id": "run-9", "again": True}])
+    assert store.get("runs", "run-9") == {"_id": "run-9"}
+    store.insert("runs", {"_id": "run-later"})  # the store goes on as before
+
+
+def test_of_many_none_is_added_where_one_cannot_be_stored(store: DocumentStore):
+    for wrong in ({"_id": "run-b", "v": math.nan}, {"_id": "$ne"}, {"v": 1}, {"_id": "run-b", "a.b": 1}):
+        with pytest.raises(InputError):
+            store.insert_many("runs", [{"_id": "run-a"}, wrong])
+    assert store.find("runs") == []
+
+
+def test_all_of_a_value_are_deleted_and_counted(store: DocumentStore):
+    store.insert_many("jobs", [{"_id": f"job-{n}", "state": "done" if n % 3 else "queued"} for n in range(9)])
+    store.insert_many("jobs", [{"_id": "job-none", "state": None}, {"_id": "job-bare"}])
+    assert store.delete_many("jobs", field="state", value="done") == 6
+    assert store.delete_many("jobs", field="state", value="done") == 0
+    assert [d["_id"] for d in store.find("jobs")] == ["job-0", "job-3", "job-6", "job-bare", "job-none"]
+    assert store.delete_many("jobs", field="state", value=None) == 2
+    for field, value in (("state", {"$ne": None}), ("$where", "1"), ("a.b", 1)):
+        with pytest.raises(InputError):
+            store.delete_many("jobs", field=field, value=value)
+    assert store.count("jobs") == 3
+
+
 def test_an_empty_collection_answers(store: DocumentStore):
     assert store.find("feedback", sort="at") == []
     assert store.count("feedback") == 0
     assert store.get("feedback", "abc") is None
+    assert store.delete_many("feedback", field="at", value=1) == 0
 
 
 @pytest.mark.parametrize(
@@ -215,6 +313,8 @@ def test_a_guard_prevents_writes_and_lets_reads_pass(store: DocumentStore):
         lambda: guarded.put("jobs", {"_id": "job-a"}),
         lambda: guarded.update("jobs", "job-a", {"v": 2}),
         lambda: guarded.delete("jobs", "job-a"),
+        lambda: guarded.insert_many("jobs", [{"_id": "job-b"}]),
+        lambda: guarded.delete_many("jobs", field="v", value=1),
     ):
         with pytest.raises(InputError, match="not yours"):
             write()
@@ -224,7 +324,11 @@ def test_a_guard_prevents_writes_and_lets_reads_pass(store: DocumentStore):
 def test_a_server_that_does_not_answer_is_one_clear_error_without_the_password(monkeypatch):
     monkeypatch.setattr(backends, "SERVER_SECONDS", 0.4)
     store = DocumentStore.open("mongodb://ann:secret@127.0.0.1:9/evenhand")
-    for call in (lambda: store.get("runs", "run-a"), lambda: store.put("runs", {"_id": "run-a"})):
+    for call in (
+        lambda: store.get("runs", "run-a"),
+        lambda: store.put("runs", {"_id": "run-a"}),
+        lambda: store.insert_many("runs", [{"_id": "run-a"}]),
+    ):
         with pytest.raises(StoreUnavailable, match="does not answer") as caught:
             call()
         assert "secret" not in str(caught.value)

@@ -13,9 +13,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from core.errors import EvenhandError
 from core.store.documents import DocumentStore
 
-IDS = st.sampled_from(["job-a", "job-b", "job-c", "job-d"])
+IDS = st.sampled_from(["job-a", "job-b", "job-c", "abcdefabcdefabcdefabcdef"])
+# Texts that an engine might take for times; all the same to one that does.
+TIMES = [f"2024-01-02T03:04:05{rest}" for rest in (".678+00:00", ".679+00:00", "Z", "")]
 # Each field has values of one type, or none, as in our documents; text holds any character.
-TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4)
+TEXT = st.sampled_from(TIMES) | st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=4
+)
 FIELDS: dict[str, st.SearchStrategy] = {
     "state": st.none() | st.sampled_from(["queued", "running", "é", ""]) | TEXT,
     "attempt": st.none() | st.integers(-3, 3) | st.integers(-(2**63), 2**63 - 1),
@@ -50,6 +54,10 @@ class Dictionary:
             raise EvenhandError
         self.documents[document["_id"]] = document
 
+    def insert_many(self, collection: str, documents: list[dict]) -> None:
+        for document in documents:
+            self.insert(collection, document)
+
     def put(self, _: str, document: dict) -> None:
         self.documents[document["_id"]] = document
 
@@ -62,6 +70,12 @@ class Dictionary:
 
     def delete(self, _: str, id: str) -> bool:
         return self.documents.pop(id, None) is not None
+
+    def delete_many(self, _: str, *, field: str, value: Any) -> int:
+        found = self.find(_, field=field, value=value)
+        for document in found:
+            del self.documents[document["_id"]]
+        return len(found)
 
     def get(self, _: str, id: str) -> dict | None:
         return self.documents.get(id)
@@ -106,6 +120,10 @@ def machine(embedded: DocumentStore, mongodb: DocumentStore) -> type[RuleBasedSt
         def insert(self, id: str, body: dict) -> None:
             self.same("insert", {"_id": id, **body})
 
+        @rule(many=st.lists(st.tuples(IDS, BODY), max_size=4))
+        def insert_many(self, many: list[tuple[str, dict]]) -> None:
+            self.same("insert_many", [{"_id": id, **body} for id, body in many])
+
         @rule(id=IDS, body=BODY)
         def put(self, id: str, body: dict) -> None:
             self.same("put", {"_id": id, **body})
@@ -122,6 +140,10 @@ def machine(embedded: DocumentStore, mongodb: DocumentStore) -> type[RuleBasedSt
         @rule(id=IDS)
         def delete(self, id: str) -> None:
             self.same("delete", id)
+
+        @rule(query=FIELD_AND_VALUE)
+        def delete_many(self, query: tuple[str, Any]) -> None:
+            self.same("delete_many", field=query[0], value=query[1])
 
         @rule(
             query=FIELD_AND_VALUE | st.none(),

@@ -1,0 +1,142 @@
+"""The commands of saved policies: save-policy, policies, show-policy, publish, rollback, publications."""
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from core.commands.settings import add_policy, policy_given
+from core.commands.shell import Answer, Command, ProgressLine
+from core.schema.documents import Policy
+from core.schema.settings import settings_from
+from core.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from core.workflow.policies.publishing import Switched
+
+SAVED = "id, name or name@version of a saved policy"
+
+
+def add(command: Command) -> None:
+    """Register them."""
+    sub = command("save-policy", _save, "keep a policy under a name; the same name again is the next version")
+    sub.add_argument("run", help="the run that it is for, measured on validation")
+    add_policy(sub, "steps of re-ranking and their settings (docs/policies.md)", required=True)
+    sub.add_argument("--name", required=True)
+    sub.add_argument("--aim", required=True, help="what it is for, in plain words")
+    _add_author(sub)
+    sub.add_argument("--note", default="", help="anything else that is worth knowing")
+    sub = command("policies", _list, "the saved policies, newest first")
+    sub.add_argument("--dataset", help="only those of this prepared dataset")
+    sub = command("show-policy", _show, "a saved policy: what it does, for what, and what it did when saved")
+    sub.add_argument("policy", help=SAVED)
+    sub = command(
+        "publish", _publish, "make everybody's lists under a saved policy, and let the shop read them"
+    )
+    sub.add_argument("policy", help=SAVED)
+    _add_author(sub)
+    sub = command("rollback", _rollback, "serve lists again that were served before")
+    sub.add_argument("dataset")
+    sub.add_argument(
+        "--to",
+        metavar="P",
+        help=f"a publication, or {SAVED}; default: what was served before the present lists",
+    )
+    _add_author(sub)
+    sub = command(
+        "publications", _publications, "what the shop was served, by whom and when; the first is now"
+    )
+    sub.add_argument("dataset")
+
+
+def _add_author(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--author", required=True, metavar="W", help="who answers for it")
+
+
+def _save(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    from core.workflow.policies.saved import Label, save_policy
+    from core.workflow.policies.trade_off import trade_off
+    from core.workflow.runs import load_run
+
+    told = {name: getattr(options, name) for name in Label.model_fields}
+    label = settings_from(Label, told)  # before the work rather than after it
+    settings = policy_given(workspace, options)
+    measured = None
+    if not load_run(workspace, options.run).brought:  # of whose lists there are none for validation
+        measured = trade_off(workspace, options.run, settings).record()
+    policy = save_policy(workspace, options.run, settings, label, measured=measured)
+    return _record(policy), f"{policy.reference}: {policy.id}"
+
+
+def _list(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    from core.data.dataset import load
+    from core.workflow.policies.saved import list_policies
+
+    dataset = None if options.dataset is None else load(workspace, options.dataset).id
+    found = list_policies(workspace, dataset=dataset)
+    lines = [
+        f"{policy.reference} ({policy.id}), {policy.dataset}, {policy.author}, {policy.created_at[:16]}: {policy.aim}"
+        for policy in found
+    ]
+    return {"policies": [_record(policy) for policy in found]}, "\n".join(lines) or "No policy is saved."
+
+
+def _show(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    from core.workflow.policies.saved import load_policy
+
+    policy = load_policy(workspace, options.policy)
+    told = _record(policy)
+    return told, yaml.safe_dump(told, sort_keys=False, allow_unicode=True).rstrip()
+
+
+def _record(policy: Policy) -> dict[str, Any]:
+    """A saved policy as JSON."""
+    told = policy.model_dump(mode="json")
+    return {"policy": told.pop("id"), **told}
+
+
+def _publish(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    from core.workflow.policies.publishing import publish
+
+    found = publish(workspace, options.policy, author=options.author, progress=ProgressLine())
+    return _told(workspace, found)
+
+
+def _rollback(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    from core.workflow.policies.publishing import rollback
+
+    asked = {"author": options.author, "to": options.to, "progress": ProgressLine()}
+    return _told(workspace, rollback(workspace, options.dataset, **asked))
+
+
+def _told(workspace: Workspace, found: "Switched") -> Answer:
+    serving, publication = found.serving, found.publication
+    file = str(workspace.artefacts.file(publication.table))
+    answer = {
+        "publication": publication.id,
+        "policy": serving.policy,
+        "dataset": serving.dataset,
+        "replaced": serving.replaced,
+        "users": publication.users,
+        "file": file,
+        "notes": list(found.notes),
+    }
+    text = f"{publication.id} is served: lists of {publication.users:,} users under {serving.policy}, also in {file}"
+    return answer, "\n".join([text, *found.notes])
+
+
+def _publications(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    from core.data.dataset import load
+    from core.workflow.policies.saved import load_policy
+    from core.workflow.policies.serving import servings
+
+    dataset = load(workspace, options.dataset).id
+    log = servings(workspace, dataset)
+    names = {id: load_policy(workspace, id).reference for id in {serving.policy for serving in log}}
+    told = [serving.model_dump(mode="json", exclude={"id", "dataset"}) for serving in log]
+    lines = [
+        f"{serving.number}  {serving.at[:16]}  {serving.publication}  {names[serving.policy]}  {serving.by} by "
+        f"{serving.author}, in place of {serving.replaced or 'nothing'}"
+        for serving in log
+    ]
+    return {"dataset": dataset, "log": told}, "\n".join(lines) or "Nothing is published."

@@ -1,0 +1,89 @@
+"""Settings as a shell gives them: a file, KEY=VALUE pairs, and policies, which may be saved ones."""
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from core.errors import NotFound, SettingsError
+from core.schema.policies import PolicySettings
+from core.schema.settings import settings_from
+from core.store.workspace import Workspace
+
+# What reading YAML may raise: dates and numbers that are none, and lists in lists without end, are not YAMLErrors.
+UNREADABLE = (yaml.YAMLError, ValueError, RecursionError)
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """The options --config and --set."""
+    parser.add_argument("--config", type=Path, metavar="F.yaml", help="settings from a YAML or JSON file")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting; may be repeated"
+    )
+
+
+def settings_given(options: argparse.Namespace, **given: Any) -> dict[str, Any]:
+    """Settings of a command: the file, then --set, then its own options."""
+    values: dict[str, Any] = {}
+    if options.config:
+        values |= read_settings(options.config)
+    for pair in options.set:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise SettingsError(f"--set {pair}: write KEY=VALUE.")
+        try:
+            values[key.strip()] = yaml.safe_load(value)
+        except UNREADABLE:
+            raise SettingsError(f"--set {pair[:80]}: the value cannot be read.") from None
+    return values | {key: value for key, value in given.items() if value is not None}
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings of a YAML or JSON file; SettingsError where there are none."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, *UNREADABLE) as error:
+        raise SettingsError(f"{path.name[:80]}: cannot be read as YAML ({type(error).__name__}).") from None
+    if not isinstance(values, dict):
+        raise SettingsError(f"{path.name}: holds no settings (KEY: VALUE lines).")
+    return values
+
+
+def add_policy(parser: argparse.ArgumentParser, description: str, *, required: bool = False) -> None:
+    """The option --policy."""
+    parser.add_argument(
+        "--policy",
+        required=required,
+        metavar="P",
+        help=f"{description}: a file, or a saved policy (id, name or name@version)",
+    )
+
+
+def policy_given(
+    workspace: Workspace, options: argparse.Namespace, *, k: int | None = None
+) -> PolicySettings | None:
+    """The policy for `options.run`, with lists of k where that is asked for; None without one.
+
+    Raises:
+        SettingsError: the file holds none, or the policy was saved for another dataset. NotFound: neither file nor saved.
+    """
+    if options.policy is None:
+        return None
+    if os.path.exists(options.policy) and not os.path.isdir(options.policy):
+        values = read_settings(Path(options.policy))
+    else:
+        values = _saved_policy(workspace, options.run, options.policy)
+    return settings_from(PolicySettings, values | ({} if k is None else {"k": k}))
+
+
+def _saved_policy(workspace: Workspace, run_id: str, reference: str) -> dict[str, Any]:
+    from core.workflow.policies.saved import load_policy
+    from core.workflow.runs import load_run
+
+    dataset = load_run(workspace, run_id).dataset
+    try:
+        return load_policy(workspace, reference, dataset=dataset).settings
+    except NotFound as error:
+        raise NotFound(f"There is no file '{reference[:80]}'. {error}") from None

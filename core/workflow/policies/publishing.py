@@ -1,0 +1,188 @@
+"""Publishing a policy: everybody's lists into the document store and a table, switched to at once; and switching back.
+
+What a shop reads changes in one write, the last one (`serving.py`). Killed before it, the former lists are served on, and a
+later publication sweeps what was written; killed after it, the new ones are.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from core.data.dataset import load
+from core.errors import InputError, NotFound, SettingsError, StoreError
+from core.progress import Progress, part_of, quiet
+from core.schema.documents import PUBLICATIONS, Policy, Publication, Serving, new_id, now
+from core.schema.settings import Split, settings_from
+from core.schema.tables import USER_ID
+from core.store.workspace import Workspace
+from core.workflow.policies.published_lists import (
+    STORED,
+    WRITING,
+    ListsSwept,
+    publications,
+    sweep,
+    write_rows,
+)
+from core.workflow.policies.rerank import rerank
+from core.workflow.policies.saved import Signature, load_policy, settings_of
+from core.workflow.policies.serving import serve, servings
+from core.workflow.recommending import with_own_ids
+
+MAKING = 0.3  # of the time: the lists themselves
+
+
+@dataclass(frozen=True)
+class Switched:
+    """What is served now. Attributes: notes: of the policy's steps, and of what could not be tidied up."""
+
+    serving: Serving
+    publication: Publication
+    notes: tuple[str, ...] = ()
+
+
+def publish(
+    workspace: Workspace,
+    policy_id: str,
+    *,
+    author: str,
+    split: Split = "test",
+    progress: Progress = quiet,
+) -> Switched:
+    """Make everybody's lists under a saved policy, of the candidates of its run, and let the shop read them.
+
+    Args:
+        policy_id: id, name or name@version. split: whose candidates; those for test know all but the last window.
+
+    Raises:
+        NotFound, SettingsError, InputError: no such policy, or these data do not allow its steps.
+        StoreError: the store does not answer. Whatever is raised, what was served is served still.
+    """
+    author = _signed(author)
+    policy = load_policy(workspace, policy_id)
+    progress("Making lists", 0.0)
+    made = rerank(workspace, policy.run, settings_of(policy), split=split)
+    lists = with_own_ids(workspace, load(workspace, policy.dataset), made.lists)
+    rest = part_of(progress, MAKING, 1.0)
+    return put_out(workspace, policy, lists, split=split, author=author, notes=made.notes, progress=rest)
+
+
+def put_out(
+    workspace: Workspace,
+    policy: Policy,
+    lists: pd.DataFrame,
+    *,
+    split: str,
+    author: str,
+    notes: tuple[str, ...] = (),
+    progress: Progress = quiet,
+) -> Switched:
+    """Publish lists that were made.
+
+    Args:
+        lists: `user_id`, `item_id`, `rank`, `score`; rows of one user follow each other in order of rank.
+    """
+    if lists.empty:
+        raise InputError("Nobody has a list; nothing was published.")
+    id = new_id("publication")
+    publication = Publication(
+        _id=id,
+        dataset=policy.dataset,
+        policy=policy.id,
+        run=policy.run,
+        split=split,
+        created_at=now(),
+        k=settings_of(policy).k,
+        users=lists[USER_ID].nunique(),
+        notes=list(notes),
+        table=workspace.artefacts.write_table(f"publications/{id}.parquet", lists),
+        origin=id,
+        state=WRITING,
+        beat=now(),
+    )
+    return _stored_and_served(workspace, publication, lists, author=author, by="publish", progress=progress)
+
+
+def _stored_and_served(
+    workspace: Workspace,
+    publication: Publication,
+    lists: pd.DataFrame,
+    *,
+    author: str,
+    by: Literal["publish", "rollback"],
+    progress: Progress,
+) -> Switched:
+    workspace.documents.insert(PUBLICATIONS, publication.dump())
+    write_rows(workspace, publication.id, lists, progress)
+    return _switched(workspace, publication, author=author, by=by)
+
+
+def _switched(
+    workspace: Workspace, publication: Publication, *, author: str, by: Literal["publish", "rollback"]
+) -> Switched:
+    serving = serve(workspace, publication, author=author, by=by)
+    notes = tuple(publication.notes)
+    try:
+        sweep(workspace, serving, servings(workspace, publication.dataset))
+    except StoreError as error:
+        notes += (f"Published; older lists are left for the next publication to remove: {error}",)
+    return Switched(serving, publication, notes)
+
+
+def rollback(
+    workspace: Workspace, dataset_id: str, *, author: str, to: str | None = None, progress: Progress = quiet
+) -> Switched:
+    """Serve lists again that were served before: at once where their rows are there, else restored from their table.
+
+    Args:
+        to: a publication, or a saved policy (id, name, name@version): the lists last served under it. None: those served
+            before the present ones.
+
+    Raises:
+        NotFound: nothing is published, or no such publication or policy. SettingsError: it was never served, or is now.
+        StoreError: the store does not answer, or the table is damaged. Then what was served is served still.
+    """
+    author = _signed(author)
+    log = servings(workspace, dataset_id)
+    if not log:
+        raise NotFound(f"Nothing is published for dataset '{dataset_id[:80]}'.")
+    everything = {publication.id: publication for publication in publications(workspace, dataset_id)}
+    origins = [everything[serving.publication].origin for serving in log]
+    wanted = _wanted(workspace, log, origins, to)
+    same = [publication for publication in everything.values() if publication.origin == wanted]
+    for publication in same:
+        try:
+            if publication.state == STORED:
+                return _switched(workspace, publication, author=author, by="rollback")
+        except ListsSwept:  # a moment ago: they are restored
+            continue
+    return _restored(workspace, everything[wanted], author, progress)
+
+
+def _wanted(workspace: Workspace, log: list[Serving], origins: list[str], to: str | None) -> str:
+    """The publication whose lists are asked for, as it was first put out."""
+    if to is None:
+        wanted = next((origin for origin in origins if origin != origins[0]), None)
+        if wanted is None:
+            raise SettingsError("Nothing else was served before these lists.")
+        return wanted
+    named = [origin for serving, origin in zip(log, origins, strict=True) if serving.publication == to]
+    if not named:
+        policy = load_policy(workspace, to, dataset=log[0].dataset)
+        named = [origin for serving, origin in zip(log, origins, strict=True) if serving.policy == policy.id]
+        if not named:
+            raise SettingsError(f"The policy {policy.reference} was never served; publish it.")
+    if named[0] == origins[0]:
+        raise SettingsError(f"'{to[:80]}' is what is served now.")
+    return named[0]
+
+
+def _restored(workspace: Workspace, former: Publication, author: str, progress: Progress) -> Switched:
+    lists = workspace.artefacts.read_table(former.table)
+    change = {"id": new_id("publication"), "created_at": now(), "state": WRITING, "beat": now()}
+    again = former.model_copy(update=change)
+    return _stored_and_served(workspace, again, lists, author=author, by="rollback", progress=progress)
+
+
+def _signed(author: str) -> str:
+    return settings_from(Signature, {"author": author}).author

@@ -1,0 +1,141 @@
+"""Sign a policy, let the shop read its lists, and go back to earlier ones."""
+
+import streamlit as st
+
+from core.errors import EvenhandError
+from core.figures import about_saved
+from core.figures.about_policy import policy_words
+from core.figures.text import markdown_text, plain
+from core.schema.documents import Policy, Serving
+from core.schema.policies import PolicySettings
+from core.schema.settings import settings_from
+from core.workflow.policies.published_lists import publications
+from core.workflow.policies.saved import Label, list_policies, save_policy, settings_of
+from core.workflow.policies.serving import servings
+from core.workflow.policies.trade_off import trade_off
+from pages.ui import blocks, jobs
+from pages.ui.shell import View
+
+_CHOSEN = "policy-chosen"
+_SAID = "tune-said"  # what was saved, to be told once the page is drawn again
+
+
+def show(view: View, policy: PolicySettings, load) -> None:
+    """What is served, the form that saves, the saved ones with what can be done with them, and the log.
+
+    Args:
+        policy: that is on the desk. load: puts another one there.
+    """
+    saved = list_policies(view.workspace, dataset=view.dataset.id)
+    named = {one.id: one for one in saved}
+    log = servings(view.workspace, view.dataset.id)
+    lists = {one.id: one for one in publications(view.workspace, view.dataset.id)}
+    with st.container(border=True):
+        st.markdown(about_saved.served_sentence(log, named, lists.get(log[0].publication) if log else None))
+        st.caption(
+            "A shop reads everyone's list by two look-ups in the document store, or from a Parquet file."
+        )
+    if said := st.session_state.pop(_SAID, None):
+        st.success(said, icon=":material/check_circle:")
+    _save(view, policy)
+    blocks.section("Saved policies")
+    if not saved:
+        st.caption(
+            "None yet. Saving the same name again makes its next version; nothing changes a saved one."
+        )
+        return
+    blocks.table(about_saved.saved_table(saved), name="saved policies")
+    _one(view, named, load, log)
+    if log:
+        _log(view, log, named)
+
+
+def _save(view: View, policy: PolicySettings) -> None:
+    blocks.section("Sign what is on the desk", policy_words(policy))
+    with st.form("save-policy", enter_to_submit=False):
+        left, right = st.columns(2)
+        told = {
+            "name": left.text_input("Name", key="policy-name", max_chars=60, placeholder="what to call it"),
+            "author": right.text_input(
+                "Author", key="policy-author", max_chars=80, placeholder="who answers for it"
+            ),
+            "aim": st.text_input(
+                "Aim", key="policy-aim", max_chars=200, placeholder="what it is for, in plain words"
+            ),
+            "note": st.text_area("Note", key="policy-note", max_chars=2000, height=80),
+        }
+        asked = st.form_submit_button("Save this version", type="primary", icon=":material/verified:")
+    if not asked:
+        return
+    try:
+        label = settings_from(Label, told)
+        with st.spinner("Measuring it on validation …"):
+            measured = trade_off(view.workspace, view.run.id, policy).record()
+        made = save_policy(view.workspace, view.run.id, policy, label, measured=measured)
+    except EvenhandError as error:
+        blocks.failed(error)
+        return
+    st.session_state[_SAID] = f"**{markdown_text(made.reference)}** is saved. Nothing changes it any more."
+    st.session_state[_CHOSEN] = made.id
+    st.rerun()
+
+
+def _one(view: View, named: dict[str, Policy], load, log: list[Serving]) -> None:
+    """What can be done with one of the saved policies."""
+    id = st.selectbox("Policy", list(named), key=_CHOSEN, format_func=lambda one: plain(named[one].reference))
+    policy = named[id]
+    if policy.note:
+        st.markdown(f"> {markdown_text(policy.note, limit=2000)}")
+    now = log[0].policy if log else None
+    author = st.text_input(
+        "Signed by", key="publish-author", max_chars=80, placeholder="who lets the shop read it"
+    )
+    with st.container(horizontal=True):
+        st.button(
+            "Put on the desk",
+            key="policy-load",
+            icon=":material/tune:",
+            on_click=load,
+            args=(settings_of(policy),),
+        )
+        if st.button(
+            "Publish its lists",
+            key="policy-publish",
+            type="primary",
+            icon=":material/publish:",
+            disabled=view.busy or id == now or not author.strip(),
+            help="Makes everybody's list and lets the shop read it, all at once; what is served until then stays served",
+        ):
+            _start(view, "publish", {"policy": id, "author": author})
+
+
+def _log(view: View, log: list[Serving], named: dict[str, Policy]) -> None:
+    blocks.section("What the shop was served")
+    blocks.table(about_saved.log_table(log, named), name="what the shop was served")
+    earlier = {
+        serving.publication: serving
+        for serving in log
+        if serving.publication != log[0].publication and serving.policy != log[0].policy
+    }
+    if not earlier:
+        return
+
+    def words(id: str) -> str:
+        serving = earlier[id]
+        return f"{plain(named[serving.policy].reference if serving.policy in named else serving.policy)} · #{serving.number}"
+
+    to = st.selectbox("Go back to", list(earlier), key="rollback-to", format_func=words)
+    author = st.session_state.get("publish-author", "")
+    if st.button(
+        "Roll back",
+        key="policy-rollback",
+        icon=":material/history:",
+        disabled=view.busy or not author.strip(),
+        help="Serves exactly these lists again; sign above",
+    ):
+        _start(view, "rollback", {"dataset": view.dataset.id, "to": to, "author": author})
+
+
+def _start(view: View, kind: str, params: dict[str, str]) -> None:
+    jobs.start(view.workspace, kind, params)
+    st.rerun()

@@ -1,0 +1,174 @@
+"""Saving, publishing and rolling back policies at a shell, and saved policies in place of files."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from core.cli import main
+from core.workflow.policies.serving import served
+from tests.core.workflow.conftest import made_tables, trained_shop
+
+STEPS = "steps:\n- step: propensity\n  settings: {strength: 0.9}\n"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    shop = trained_shop(tmp_path_factory.mktemp("policies"), *made_tables())
+    yield shop
+    shop.workspace.close()
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "policy.yaml"
+    path.write_text(STEPS)
+    return path
+
+
+@pytest.fixture
+def command(made, capsys):
+    """Run a command; its status, its JSON answer or text, and the lines of errors."""
+
+    def run(*arguments, json_answer: bool = True):
+        capsys.readouterr()
+        asked = ["--workspace", str(made.workspace.root), *map(str, arguments)]
+        status = main([*asked, "--json"] if json_answer else asked)
+        out, err = capsys.readouterr()
+        errors = [line for line in err.splitlines() if line.startswith("error")]
+        return status, (json.loads(out) if json_answer else out) if out else None, errors
+
+    return run
+
+
+@pytest.fixture
+def save(made, command, file):
+    """Save a policy under a name; its answer."""
+
+    def saved(name: str, *, policy=file):
+        label = ("--name", name, "--aim", "Rare goods are seen", "--author", "Ann", "--note", "as agreed")
+        status, answer, errors = command("save-policy", made.run.id, "--policy", policy, *label)
+        assert status == 0, errors
+        return answer
+
+    return saved
+
+
+def test_a_saved_policy_is_measured_listed_and_shown(made, command, save):
+    first, second = save("Rare goods"), save("Rare goods")
+    assert (first["name"], first["version"], second["version"]) == ("Rare goods", 1, 2)
+    measured = first["measured"]
+    assert (measured["run"], measured["split"], measured["k"]) == (made.run.id, "validation", 10)
+    assert measured["gain"] + measured["lose"] + measured["same"] == measured["users"]
+    assert command("show-policy", "Rare goods@1")[1] == first
+    listed = command("policies", "--dataset", made.dataset.id)[1]["policies"]
+    assert [one["policy"] for one in listed][:2] == [second["policy"], first["policy"]]
+    text = command("policies", json_answer=False)[1]
+    assert f"Rare goods@2 ({second['policy']})" in text
+    assert "step: propensity" in command("show-policy", first["policy"], json_answer=False)[1]
+
+
+def test_a_saved_policy_stands_wherever_a_file_does(made, command, save, file, tmp_path):
+    saved = save("Wherever")
+    outs = []
+    for policy in (file, "Wherever", "Wherever@1", saved["policy"]):
+        out = tmp_path / f"{len(outs)}.parquet"
+        assert command("recommend", made.run.id, "--out", out, "--k", "5", "--policy", policy)[0] == 0
+        outs.append(pd.read_parquet(out))
+    assert all(out.equals(outs[0]) for out in outs)
+    for asked in (("rerank", made.run.id), ("audit", made.run.id, "--by", "sex", "--set", "draws=200")):
+        assert command(*asked, "--policy", "Wherever") == command(*asked, "--policy", file)
+    assert save("Wherever", policy="Wherever@1")["settings"] == saved["settings"]
+
+
+def test_a_path_that_exists_is_a_file_and_a_folder_is_none(made, command, save, file, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save("shadow")
+    (tmp_path / "shadow").mkdir()
+    assert command("rerank", made.run.id, "--policy", "shadow")[1]["moved"] > 0
+    (tmp_path / "shadow").rmdir()
+    (tmp_path / "shadow").write_text("steps: []\n")
+    assert command("rerank", made.run.id, "--policy", "shadow")[1]["moved"] == 0
+
+
+def test_publishing_serves_what_recommend_writes_and_rolling_back_what_was_before(
+    made, command, save, tmp_path
+):
+    saved, still = save("Published"), tmp_path / "still.yaml"
+    still.write_text("steps: []\n")
+    save("Published", policy=still)
+    answers = [command("publish", f"Published@{version}", "--author", "Bob")[1] for version in (1, 2)]
+    assert answers[0]["policy"] == saved["policy"]
+    assert answers[1]["replaced"] == answers[0]["publication"]
+    back = command("rollback", made.dataset.id, "--author", "Cid")[1]
+    assert (back["publication"], back["replaced"]) == (answers[0]["publication"], answers[1]["publication"])
+    out = tmp_path / "lists.parquet"
+    command("recommend", made.run.id, "--out", out, "--k", "10", "--policy", "Published@1")
+    lists = pd.read_parquet(out)
+    assert pd.read_parquet(back["file"]).equals(lists)
+    assert back["users"] == lists["user_id"].nunique()
+    for user, rows in lists.groupby("user_id"):
+        found = served(made.workspace, made.dataset.id, user)
+        assert found.item_ids == tuple(rows["item_id"])
+        assert found.scores == tuple(rows["score"].astype(float))
+    log = command("publications", made.dataset.id)[1]["log"]
+    assert [(one["by"], one["author"]) for one in log] == [
+        ("rollback", "Cid"),
+        ("publish", "Bob"),
+        ("publish", "Bob"),
+    ]
+    assert [one["replaced"] for one in log] == [one["publication"] for one in log[1:]] + [None]
+    assert "rollback by Cid" in command("publications", made.dataset.id, json_answer=False)[1]
+    assert command("rollback", made.dataset.id, "--to", "Published@2", "--author", "Cid")[0] == 0
+    assert "is served: lists of" in command("publish", "Published", "--author", "Bob", json_answer=False)[1]
+
+
+def test_what_there_is_not_is_one_clear_line(made, command, save, file, tmp_path):
+    save("There")
+    label = ("--name", "x", "--aim", "y", "--author", "z")
+    run, dataset, out = made.run.id, made.dataset.id, tmp_path / "o.parquet"
+    for arguments, said in [
+        (("recommend", run, "--out", out, "--policy", "absent.yaml"), "There is no file 'absent.yaml'"),
+        (("rerank", run, "--policy", "absent"), "no saved policy 'absent'. Latest saved: "),
+        (("audit", run, "--by", "sex", "--policy", "There@9"), "no saved policy 'There@9'"),
+        (("rerank", run, "--policy", ""), "no file ''"),
+        (("rerank", run, "--policy", "x" * 5000), "no file"),
+        (("save-policy", run, "--policy", file, *label[:-1], ""), "'author'"),
+        (("save-policy", run, "--policy", file, *label, "--name", "a@2"), "holds @"),
+        (("save-policy", run, "--policy", file, *label, "--note", "\x1b[2J"), "'note': holds a control"),
+        (("save-policy", "run-none", "--policy", file, *label), "no run"),
+        (("show-policy", "absent"), "no saved policy"),
+        (("policies", "--dataset", "ds-none"), "no dataset"),
+        (("publications", "ds-none"), "no dataset"),
+        (("publish", "absent", "--author", "Bob"), "no saved policy"),
+        (("publish", "There", "--author", " "), "'author'"),
+        (("rollback", "ds-none", "--author", "Bob"), "Nothing is published"),
+        (("rollback", dataset, "--to", "absent", "--author", "Bob"), "no"),
+    ]:
+        status, answer, errors = command(*arguments)
+        assert (status, answer, len(errors)) == (2, None, 1), arguments
+        assert said in errors[0], (arguments, errors)
+    assert not out.exists()
+
+
+def test_a_policy_saved_for_another_dataset_is_refused(made, command, save, tmp_path):
+    saved = save("Elsewhere")
+    lists = tmp_path / "lists.parquet"
+    assert command("recommend", made.run.id, "--out", lists)[0] == 0
+    other = command("prepare", "tables", "--path", made.folder, "--set", "test_days=9", "--set", "validation_days=9",
+                    "--set", "minimum_item_users=2", "--set", "minimum_user_events=2")[1]["dataset"]  # fmt: skip
+    run = command("import-lists", other, lists)[1]["run"]
+    for policy in (saved["policy"], "Elsewhere", "Elsewhere@1"):
+        status, _, errors = command("recommend", run, "--out", tmp_path / "o.parquet", "--policy", policy)
+        assert (status, len(errors)) == (2, 1)
+        assert f"was saved for dataset {made.dataset.id}, not for {other}" in errors[0]
+
+
+def test_lists_of_another_system_are_published_too_and_measured_on_nothing(made, command, tmp_path, file):
+    lists = tmp_path / "lists.parquet"
+    command("recommend", made.run.id, "--out", lists)
+    run = command("import-lists", made.dataset.id, lists)[1]["run"]
+    label = ("--name", "Brought", "--aim", "theirs", "--author", "Ann")
+    saved = command("save-policy", run, "--policy", file, *label)[1]
+    assert (saved["measured"], saved["run"]) == (None, run)
+    assert command("publish", "Brought", "--author", "Ann")[1]["users"] == 60
