@@ -7,12 +7,18 @@ import numpy as np
 import pandas as pd
 
 from core.fairness.disparity import SHORTFALL, TO_MOVE, Levels, mean_levels, range_levels, share_levels
-from core.fairness.exposure.attention import position_weights
-from core.fairness.exposure.measures import shown
-from core.metrics import hits, metrics_of_hits
 from core.schema.settings import Statistics
-from core.schema.tables import UNKNOWN
-from core.workflow.policies.yardsticks import DEALS, NDCG, PERCENTILE, SPENDING, Yardsticks, list_means
+from core.schema.tables import UNKNOWN, USER
+from core.workflow.policies.yardsticks import (
+    DEALS,
+    NDCG,
+    PERCENTILE,
+    SPENDING,
+    Yardsticks,
+    metrics_of_buyers,
+    metrics_of_lists,
+    shown_of_groups,
+)
 
 NUMBERS = tuple(field.name for field in fields(Levels))
 BETWEEN = "_max_min"  # of a measure: between groups of users
@@ -34,19 +40,10 @@ class Way:
 
 def way(by: Yardsticks, items: np.ndarray) -> Way:
     """Read what is asked off everyone's lists, (U, k)."""
-    k, count = by.settings.k, np.diff(by.wanted.offsets)
-    buyers, listed = np.flatnonzero(count), items[by.listed]
-    hit = hits(items, by.wanted.offsets, by.wanted.items)[buyers]
-    ndcg = metrics_of_hits(hit, count[buyers], buyers, (k,))[f"{NDCG}@{k}"]
-    means = {f"{NDCG}@{k}": ndcg.to_numpy()}
-    if by.price is not None:
-        means[f"{SPENDING}@{k}"] = np.where(hit, np.nan_to_num(by.price)[items[buyers]], 0.0).sum(axis=1)
-    of_lists = {f"{NDCG}@{k}": ndcg.reindex(by.listed).to_numpy()}
-    for name, of_item in by.of_item.items():
-        weights = np.ones(k) if name == PERCENTILE else position_weights(k)
-        of_lists[f"{name}@{k}"] = list_means(of_item, listed, weights)
-    seen = shown(by.listed, listed, by.weights, by.item_groups, by.target.shares)
-    return Way(means, of_lists, seen.shares)
+    per_user = metrics_of_buyers(by, items)
+    means = {name: per_user[name].to_numpy() for name in per_user.columns.drop(USER)}
+    of_lists = metrics_of_lists(by, items, per_user)
+    return Way(means, of_lists, shown_of_groups(by, items).shares)
 
 
 def measures(by: Yardsticks) -> tuple[str, ...]:

@@ -105,19 +105,24 @@ def measure(by: Yardsticks, items: np.ndarray) -> Measured:
     Args:
         items: (U, k) of all users of the shop, best first; NOTHING where there are fewer.
     """
-    seen = _shown(by, items, by.item_groups, by.target.shares)
+    seen = shown_of_groups(by, items)
     provided = None
     if by.providers is not None:
         provided = _shown(by, items, by.providers, np.zeros(len(by.providers.names))).shares
-    per_user = _per_user(by, items)
+    per_user = metrics_of_buyers(by, items)
     return Measured(items, per_user, _gaps(by, items, per_user, seen), seen.shares, provided)
+
+
+def shown_of_groups(by: Yardsticks, items: np.ndarray) -> Shown:
+    """What the lists show of each group of items."""
+    return _shown(by, items, by.item_groups, by.target.shares)
 
 
 def _shown(by: Yardsticks, items: np.ndarray, groups: ItemGroups, target: np.ndarray) -> Shown:
     return shown(by.listed, items[by.listed], by.weights, groups, target)
 
 
-def _per_user(by: Yardsticks, items: np.ndarray) -> pd.DataFrame:
+def metrics_of_buyers(by: Yardsticks, items: np.ndarray) -> pd.DataFrame:
     """NDCG and spending met of each user who took anything: the price of what was in the list and was bought, once each."""
     k, count = by.settings.k, np.diff(by.wanted.offsets)
     users = np.flatnonzero(count)
@@ -129,14 +134,23 @@ def _per_user(by: Yardsticks, items: np.ndarray) -> pd.DataFrame:
     return found.reset_index(names=USER)
 
 
-def _gaps(by: Yardsticks, items: np.ndarray, per_user: pd.DataFrame, seen: Shown) -> pd.DataFrame:
-    k, settings = by.settings.k, by.settings
+def metrics_of_lists(by: Yardsticks, items: np.ndarray, per_user: pd.DataFrame) -> dict[str, np.ndarray]:
+    """By metric (U',), of the users with candidates, NaN where a list or a user has no value.
+
+    Args:
+        per_user: as `metrics_of_buyers` gives it.
+    """
+    k = by.settings.k
     ndcg = pd.Series(per_user[f"{NDCG}@{k}"].to_numpy(), per_user[USER]).reindex(by.listed)
     values = {f"{NDCG}@{k}": ndcg.to_numpy(float)}
-    plain = np.ones(k)
     for name, of_item in by.of_item.items():
-        weights = plain if name == PERCENTILE else position_weights(k)
+        weights = np.ones(k) if name == PERCENTILE else position_weights(k)
         values[f"{name}@{k}"] = list_means(of_item, items[by.listed], weights)
+    return values
+
+
+def _gaps(by: Yardsticks, items: np.ndarray, per_user: pd.DataFrame, seen: Shown) -> pd.DataFrame:
+    settings, values = by.settings, metrics_of_lists(by, items, per_user)
     tolerances = {}
     for name, found in values.items():
         level = np.nanmean(found) if np.isfinite(found).any() else 0.0

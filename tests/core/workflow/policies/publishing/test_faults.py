@@ -150,6 +150,23 @@ def test_a_publisher_taken_for_dead_serves_nothing_and_leaves_nothing(shelf, mon
     assert [len(log(shelf)), len(rows_by_publication(shelf))] == [2, 2]
 
 
+def test_what_a_publisher_taken_for_dead_writes_after_the_sweep_is_removed(shelf, monkeypatch):
+    monkeypatch.setattr(published_lists, "BATCH", BATCH)
+    monkeypatch.setattr(published_lists, "LEASE_SECONDS", -60.0)
+    hold = published_lists.hold
+
+    def hold_and_stall(*arguments, **options):
+        hold(*arguments, **options)
+        monkeypatch.setattr(published_lists, "hold", hold)
+        other.append(publish_made(shelf, "other").publication.id)
+
+    other: list[str] = []
+    monkeypatch.setattr(published_lists, "hold", hold_and_stall)
+    with pytest.raises(ListsSwept):
+        publish_made(shelf, "stalled")
+    assert rows_by_publication(shelf) == dict.fromkeys(other, USERS)
+
+
 @pytest.mark.parametrize("lease", [60.0, -60.0], ids=["within_its_lease", "taken_for_dead"])
 def test_a_publisher_that_stalls_before_the_switch_is_served_whole_or_not_at_all(shelf, monkeypatch, lease):
     monkeypatch.setattr(published_lists, "LEASE_SECONDS", lease)
