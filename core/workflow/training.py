@@ -93,7 +93,8 @@ def _described(
     return Run(
         _id=id,
         dataset=dataset.id,
-        name=name or f"{dataset.name}, {len(trained.history)} epochs",
+        name=name
+        or f"{dataset.name}, {len(trained.history)} epoch{'' if len(trained.history) == 1 else 's'}",
         settings=trained.settings.model_dump(mode="json"),
         created_at=now(),
         device=trained.device,
