@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from core.figures.groups import OUTLINE, Style
+from core.figures.groups import Style, marker
 from core.figures.layout import BAND, NULL, figure, note, parity_line, rows_height, whiskers
 from core.figures.numbers import sample, with_interval
 from core.figures.text import plotly_text
@@ -116,12 +116,7 @@ def _dots(
             y=[place],
             mode="markers",
             opacity=FADED if row.small else 1.0,
-            marker={
-                "color": style.colour,
-                "symbol": style.symbol,
-                "size": 12,
-                "line": {"color": OUTLINE, "width": 1},
-            },
+            marker=marker(style),
             error_x=whiskers([value], [low], [high]) | {"color": style.colour},
             name=plotly_text(row.group),
             hovertemplate=_hover(row, metric, unit),

@@ -24,6 +24,12 @@ class Style:
     pattern: str
 
 
+def marker(style: Style) -> dict:
+    """The dot of a group, outlined so that light colours stay visible on white."""
+    line = {"color": OUTLINE, "width": 1}
+    return {"color": style.colour, "symbol": style.symbol, "size": 12, "line": line}
+
+
 UNNAMED = Style(GREY, "circle-open", "")
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from core.figures.gaps import gap_figure, shown_rows, tick
-from core.figures.groups import GREY, OUTLINE, Style, group_styles
+from core.figures.groups import GREY, OUTLINE, Style, group_styles, marker
 from core.figures.layout import LINE, figure, parity_line, pattern, rows_height, whiskers
 from core.figures.numbers import change, count, share, with_interval
 from core.figures.text import plotly_text
@@ -73,12 +73,7 @@ def changes_figure(rows: pd.DataFrame, *, metric: str, unit: Unit) -> go.Figure:
             x=[value],
             y=[place],
             mode="markers",
-            marker={
-                "color": style.colour,
-                "symbol": style.symbol,
-                "size": 12,
-                "line": {"color": OUTLINE, "width": 1},
-            },
+            marker=marker(style),
             error_x=whiskers([value], [low], [high]) | {"color": style.colour},
             hovertemplate=f"<b>{plotly_text(_named(row.group))}</b><br>{written}<br>{row.verdict}<extra></extra>",
         )

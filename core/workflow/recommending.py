@@ -1,6 +1,5 @@
 """Everyone's list as a file that a shop can serve from."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,12 +7,13 @@ import pandas as pd
 
 from core.data.dataset import load, table
 from core.data.files import read_file
-from core.errors import NotFound, SettingsError, StoreError
+from core.errors import NotFound, SettingsError
 from core.schema.documents import Dataset
 from core.schema.policies import PolicySettings
 from core.schema.settings import LONGEST_LIST
 from core.schema.tables import ITEM, ITEM_ID, RANK, SCORE, USER, USER_ID
 from core.store.workspace import Workspace
+from core.workflow.parquet_out import checked_path, write_whole
 from core.workflow.policies.rerank import PolicyLists, rerank
 from core.workflow.runs import load_run, run_table
 
@@ -46,8 +46,7 @@ def recommend(
     """
     if not 1 <= k <= LONGEST_LIST:
         raise SettingsError(f"k must lie between 1 and {LONGEST_LIST}; it is {k}.")
-    if out.suffix != ".parquet" or not os.path.isdir(out.parent):
-        raise SettingsError(f"--out {out.name[:80]}: must end in .parquet and lie in a folder that exists.")
+    checked_path(out)
     run = load_run(workspace, run_id)
     dataset = load(workspace, run.dataset)
     if policy is None:
@@ -57,7 +56,7 @@ def recommend(
     lists = made.lists[made.lists[RANK] <= k]
     if users is not None:
         lists = lists[lists[USER].isin(_codes(users, table(workspace, dataset, "users", [USER_ID])[USER_ID]))]
-    _write(with_own_ids(workspace, dataset, lists), out)
+    write_whole(with_own_ids(workspace, dataset, lists), out)
     return Written(len(lists), made.notes)
 
 
@@ -73,20 +72,6 @@ def with_own_ids(workspace: Workspace, dataset: Dataset, lists: pd.DataFrame) ->
             SCORE: lists[SCORE].to_numpy(),
         }
     )
-
-
-def _write(table: pd.DataFrame, out: Path) -> None:
-    """All of the table, or nothing."""
-    unfinished = out.with_suffix(".parquet.part")
-    try:
-        try:
-            table.to_parquet(unfinished, index=False)
-            os.replace(unfinished, out)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise StoreError(f"{out.name[:80]} cannot be written: {reason}.") from error
 
 
 def _codes(path: Path, user_ids: pd.Series) -> pd.Index:

@@ -13,7 +13,7 @@ from core.workflow.policies.yardsticks import Measured, Yardsticks, measure
 from core.workflow.runs import load_run
 from pages.ui import cached
 
-BY_CONTENT = {AuditSettings: AuditSettings.model_dump_json, PolicySettings: PolicySettings.model_dump_json}
+BY_CONTENT = cached.BY_CONTENT | {PolicySettings: PolicySettings.model_dump_json}
 
 
 @st.cache_resource(max_entries=2, show_spinner="Reading the candidates of everyone …")

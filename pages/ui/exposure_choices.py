@@ -46,3 +46,12 @@ def choose(view: View, dimensions: Sequence[str]) -> AuditSettings:
             "going_on", "Chance that a reader goes on to the next place", GOING_ON, default=0.5
         )
     return view.settings(**chosen)
+
+
+def looked_at(dimensions: Sequence[str]) -> tuple[str, str]:
+    """Groups of products and their target as the knobs stand elsewhere; what these begin with where they were not drawn yet."""
+    items_by, target = (st.session_state.get(name) for name in ("items", "target"))
+    return (
+        items_by if items_by in dimensions else dimensions[0],
+        target if target in TARGETS else "catalogue",
+    )

@@ -3,20 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from core.errors import InputError
 from core.fairness.pricing.demand import MODEL_ESTIMATE
-from core.fairness.pricing.whatif import (
-    DEMAND,
-    NO_PURCHASE,
-    PRICE,
-    SURPLUS,
-    Market,
-    Outcome,
-    WhatIf,
-    impossibility,
-    market,
-    what_if,
-)
+from core.fairness.pricing.whatif import Market, Outcome, WhatIf, impossibility, what_if
 from core.figures import about_pricing
 from core.figures.groups import group_styles
 from core.figures.numbers import MISSING, count, share, with_interval
@@ -24,19 +12,10 @@ from core.figures.sentences import plural
 from core.figures.text import markdown_text, plain
 from core.figures.what_if import prices_figure
 from core.workflow.audits.what_if import Demanded
-from pages.ui import blocks, cached, choices
+from pages.ui import blocks, cached, price_knobs
+from pages.ui.price_knobs import NO_CAP, NOTIONS
 from pages.ui.shell import View
 
-NOTIONS = {
-    PRICE: "equal prices",
-    DEMAND: "equal shares who buy",
-    SURPLUS: "equal gains of buyers",
-    NO_PURCHASE: "equal worth to those who do not buy",
-}
-SHAPES = {"linear": "straight line", "exponential": "as fitted (exponential)"}
-COSTS = tuple(share / 20 for share in range(20))
-ALPHAS = tuple(share / 10 for share in range(11))
-NO_CAP = "none"
 DIFFERENCES = (NO_CAP, "0.02", "0.05", "0.1", "0.2")
 RATIOS = (NO_CAP, "1.02", "1.05", "1.1", "1.25")
 
@@ -94,31 +73,17 @@ def _knobs(found: Demanded) -> None:
     blocks.section("What if each group had its own price")
     first, second, third = st.columns(3)
     with first:
-        cost = choices.slide("cost", "Cost of a piece, share of its usual price", COSTS, default=0.6)
-        shape = choices.choose(
-            "curve", "Demand beyond what was seen", tuple(SHAPES), default="linear", words=SHAPES.get
-        )
+        cost = price_knobs.cost("cost")
+        shape = price_knobs.shape("curve")
     with second:
-        alpha = choices.slide("alpha", "How fair: 0 no rule, 1 equal", ALPHAS, default=0.5)
-        difference = choices.choose(
-            "difference", "Prices differ at most by", DIFFERENCES, default=NO_CAP, words=_cap_words
-        )
+        alpha = price_knobs.fairness("alpha")
+        difference = price_knobs.largest_difference("difference", DIFFERENCES, default=NO_CAP)
     with third:
-        ratio = choices.choose(
-            "ratio", "Highest over lowest at most", RATIOS, default=NO_CAP, words=_cap_words
-        )
-    try:
-        place = market(found.demand, found.part, shape)
-    except InputError as lacking:
-        blocks.waiting(markdown_text(str(lacking), limit=300))
+        ratio = price_knobs.largest_ratio("ratio", RATIOS)
+    place = price_knobs.market_of(found, shape)
+    if place is None:
         return
-    outcome = what_if(
-        place,
-        cost=cost,
-        alpha=alpha,
-        largest_difference=None if difference == NO_CAP else float(difference),
-        largest_ratio=None if ratio == NO_CAP else float(ratio),
-    )
+    outcome = what_if(place, cost=cost, alpha=alpha, largest_difference=difference, largest_ratio=ratio)
     _outcome(place, outcome)
 
 
@@ -165,7 +130,3 @@ def _line(rule: str, one: Outcome, free: Outcome) -> dict[str, str]:
 def _hundredths(value: float) -> str:
     """A change that may be small: `−0.03 %`."""
     return f"{100 * value:+.2f} %".replace("-", "−").replace("+0.00", "0.00").replace("−0.00", "0.00")
-
-
-def _cap_words(value: str) -> str:
-    return "no cap" if value == NO_CAP else value

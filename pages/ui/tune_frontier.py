@@ -90,10 +90,8 @@ def _settings(view: View) -> AuditSettings | None:
     if not dimensions:
         blocks.waiting("The items of these data have nothing to group them by.")
         return None
-    items_by, target = (st.session_state.get(name) for name in ("items", "target"))
-    chosen = items_by if items_by in dimensions else dimensions[0]
-    aim = target if target in exposure_choices.TARGETS else "catalogue"
-    return settled(view.settings(items_by=chosen, target=aim), chosen)
+    items_by, target = exposure_choices.looked_at(dimensions)
+    return settled(view.settings(items_by=items_by, target=target), items_by)
 
 
 def _against(view: View, current: PolicySettings) -> PolicySettings:

@@ -69,22 +69,14 @@ def show(view: View, policy: PolicySettings) -> None:
         return
     chain = find_chain(view.runs, view.run)
     steps = (*(link.steps for link in chain.links), *([(RERANKING,)] if policy.steps else []))
-    settings = _settings(view, dimensions)
+    items_by, target = exposure_choices.looked_at(dimensions)
+    settings = view.settings(items_by=items_by, target=target)
     ids = tuple(run.id for run in chain.runs)
     found = blocks.asked(book, view.workspace, ids, steps, policy=policy, settings=settings)
     if found is not None:
         _told(view, chain, found, policy, settings)
     for missing in chain.missing:
         _offer(view, missing)
-
-
-def _settings(view: View, dimensions: tuple[str, ...]) -> AuditSettings:
-    """As the knobs of the page look at products."""
-    items_by, target = (st.session_state.get(name) for name in ("items", "target"))
-    return view.settings(
-        items_by=items_by if items_by in dimensions else dimensions[0],
-        target=target if target in exposure_choices.TARGETS else "catalogue",
-    )
 
 
 @st.fragment

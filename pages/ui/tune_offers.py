@@ -33,11 +33,7 @@ METHODS: dict[Method, str] = {
 }
 
 
-def _text(settings: OfferSettings | AuditSettings) -> str:
-    return settings.model_dump_json()
-
-
-BY_CONTENT = {OfferSettings: _text, AuditSettings: _text}
+BY_CONTENT = cached.BY_CONTENT | {OfferSettings: OfferSettings.model_dump_json}
 
 
 @st.cache_data(max_entries=8, show_spinner="Learning who redeems coupons …")

@@ -2,30 +2,19 @@
 
 import streamlit as st
 
-from core.errors import InputError
 from core.fairness.pricing.caps import under_caps
 from core.fairness.pricing.demand import MODEL_ESTIMATE
-from core.fairness.pricing.whatif import DEMAND, NO_PURCHASE, PRICE, SURPLUS, market
 from core.figures import price_caps as words
 from core.figures.groups import group_styles
 from core.figures.text import markdown_text
 from core.figures.what_if import prices_figure
 from core.workflow.audits.what_if import Demanded
-from pages.ui import blocks, cached, choices
+from pages.ui import blocks, cached, price_knobs
+from pages.ui.price_knobs import NO_CAP, NOTIONS
 from pages.ui.shell import View
 
-NOTIONS = {
-    PRICE: "equal prices",
-    DEMAND: "equal shares who buy",
-    SURPLUS: "equal gains of buyers",
-    NO_PURCHASE: "equal worth to those who do not buy",
-}
-SHAPES = {"linear": "straight line", "exponential": "as fitted (exponential)"}
-NO_CAP = "none"
 DIFFERENCES = (NO_CAP, "0.2", "0.1", "0.05", "0.02", "0.01", "0")
 RATIOS = (NO_CAP, "1.25", "1.1", "1.05", "1.02", "1.01", "1")
-COSTS = tuple(share / 20 for share in range(20))
-ALPHAS = tuple(share / 10 for share in range(11))
 
 
 def show(view: View) -> None:
@@ -46,30 +35,16 @@ def _knobs(view: View, found: Demanded) -> None:
     """Runs by itself while a knob is moved."""
     left, right = st.columns([1, 2.4], gap="large")
     with left:
-        difference = choices.choose(
-            "caps_difference", "Prices differ at most by", DIFFERENCES, default="0.05", words=_words
-        )
-        ratio = choices.choose(
-            "caps_ratio", "Highest over lowest at most", RATIOS, default=NO_CAP, words=_words
-        )
-        alpha = choices.slide("caps_alpha", "How fair: 0 no rule, 1 equal", ALPHAS, default=0.5)
-        cost = choices.slide("caps_cost", "Cost of a piece, share of its usual price", COSTS, default=0.6)
-        shape = choices.choose(
-            "caps_curve", "Demand beyond what was seen", tuple(SHAPES), default="linear", words=SHAPES.get
-        )
+        difference = price_knobs.largest_difference("caps_difference", DIFFERENCES, default="0.05")
+        ratio = price_knobs.largest_ratio("caps_ratio", RATIOS)
+        alpha = price_knobs.fairness("caps_alpha")
+        cost = price_knobs.cost("caps_cost")
+        shape = price_knobs.shape("caps_curve")
     with right:
-        try:
-            place = market(found.demand, found.part, shape)
-        except InputError as lacking:
-            blocks.waiting(markdown_text(str(lacking), limit=300))
+        place = price_knobs.market_of(found, shape)
+        if place is None:
             return
-        capped = under_caps(
-            place,
-            cost=cost,
-            alpha=alpha,
-            largest_difference=None if difference == NO_CAP else float(difference),
-            largest_ratio=None if ratio == NO_CAP else float(ratio),
-        )
+        capped = under_caps(place, cost=cost, alpha=alpha, largest_difference=difference, largest_ratio=ratio)
         answer = words.caps_sentence(capped.groups, by=view.by)
         with st.container(border=True):
             st.markdown(answer)
@@ -100,7 +75,3 @@ def _knobs(view: View, found: Demanded) -> None:
             f"{markdown_text(found.called, limit=60)}; every number is a {MODEL_ESTIMATE}. The Pricing page shows how demand was "
             "estimated and compares caps with other rules; here is who gains and loses by the caps."
         )
-
-
-def _words(value: str) -> str:
-    return "no cap" if value == NO_CAP else value

@@ -1,7 +1,6 @@
 """A plan of offers from a shell: who gets a coupon, as JSON, as text, and as a file that a shop can serve from."""
 
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from core.data.dataset import load, table
-from core.errors import NotFound, SettingsError, StoreError
+from core.errors import NotFound
 from core.fairness.rows import records
 from core.figures.offer_plan import WITH, WITHOUT, fit_sentence, plan_answer, plan_table, value_form
 from core.figures.text import unmarked
@@ -19,6 +18,7 @@ from core.schema.settings import AuditSettings
 from core.schema.tables import USER_ID
 from core.store.workspace import Workspace
 from core.workflow.audits.shop import read_shop
+from core.workflow.parquet_out import checked_path, write_whole
 from core.workflow.policies.offers import OfferPlan, offer_plan, redemption_of, worth_of
 from core.workflow.policies.redemption import Redemption
 from core.workflow.runs import load_run
@@ -121,15 +121,15 @@ def offer_report(
         NotFound, SettingsError, InputError: as `offer_plan` and `redemption`, or `out` is no Parquet path.
         StoreError: `out` cannot be written; a file that was there stays.
     """
-    if out is not None and (out.suffix != ".parquet" or not out.parent.is_dir()):
-        raise SettingsError(f"--out {out.name[:80]}: must end in .parquet and lie in a folder that exists.")
+    if out is not None:
+        checked_path(out)
     dataset = dataset_of(workspace, where)
     shop = read_shop(workspace, dataset)
     expected = redemption_of(workspace, dataset, shop, protected_inputs=settings.protected_inputs)
     plan = offer_plan(shop, expected, settings, audit)
     if out is not None:
         ids = table(workspace, dataset, "users", [USER_ID])[USER_ID].to_numpy()[expected.users]
-        _write(
+        write_whole(
             pd.DataFrame(
                 {
                     USER_ID: ids,
@@ -153,17 +153,3 @@ def dataset_of(workspace: Workspace, where: str) -> Dataset:
         return load(workspace, load_run(workspace, where).dataset)
     except NotFound:
         return load(workspace, where)
-
-
-def _write(table: pd.DataFrame, out: Path) -> None:
-    """All of the table, or nothing."""
-    unfinished = out.with_suffix(".parquet.part")
-    try:
-        try:
-            table.to_parquet(unfinished, index=False)
-            os.replace(unfinished, out)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        reason = os.strerror(error.errno) if error.errno else str(error)
-        raise StoreError(f"{out.name[:80]} cannot be written: {reason}.") from error

@@ -12,11 +12,11 @@ from core.schema.tables import ITEM, RANK, USER
 from core.store.workspace import Workspace
 from core.workflow.auditing import per_user_of_lists, per_user_of_run
 from core.workflow.evaluation import Estimate, estimates
+from core.workflow.policies.consequences import SAME
 from core.workflow.policies.rerank import rerank
 from core.workflow.runs import load_run, run_table
 
 DECIDES = "ndcg"
-SAME = 1e-9  # of a metric: users whose list is as good as before
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,32 @@
+"""A table as a Parquet file where a person asked for it."""
+
+import os
+from pathlib import Path
+
+import pandas as pd
+
+from core.errors import SettingsError, StoreError
+
+
+def checked_path(out: Path) -> None:
+    """SettingsError where no Parquet file can be written."""
+    if out.suffix != ".parquet" or not os.path.isdir(out.parent):
+        raise SettingsError(f"--out {out.name[:80]}: must end in .parquet and lie in a folder that exists.")
+
+
+def write_whole(table: pd.DataFrame, out: Path) -> None:
+    """All of the table, or nothing.
+
+    Raises:
+        StoreError: it cannot be written; a file that was there stays.
+    """
+    unfinished = out.with_suffix(".parquet.part")
+    try:
+        try:
+            table.to_parquet(unfinished, index=False)
+            os.replace(unfinished, out)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise StoreError(f"{out.name[:80]} cannot be written: {reason}.") from error
