@@ -97,11 +97,11 @@ def out_of_reach(wanted: np.ndarray, limits: Limits, names: tuple[str, ...]) -> 
     """What the candidates cannot reach, in words.
 
     Args:
-        wanted: (H,) floors as asked for. limits: as they were set, within reach.
+        wanted: (H,) floors as asked for, 0 for none. limits: as they were set, within reach.
     """
     return tuple(
         f"'{name}' can get at most {100 * low:.1f} % of the attention within these candidates; "
         f"{100 * asked:.1f} % were asked for."
         for name, asked, low in zip(names, wanted, limits.low[0], strict=True)
-        if asked > low + 1e-9
+        if asked > max(low, 0.0) + 1e-9
     )

@@ -15,6 +15,7 @@ from core.fairness.exposure.targets import target_shares
 from core.fairness.groups import group_labels
 from core.fairness.pricing.steering import price_percentiles
 from core.fairness.quality.shown import shares_had
+from core.fairness.suppression import SHOWN, group_states
 from core.recommend.rerank.item_target import ItemTargetSettings
 from core.schema.settings import SPLITS, Scope, Split
 from core.schema.tables import ITEM, LIST_PRICE, PROVIDER_ID, SPLIT, USER
@@ -130,7 +131,7 @@ class Ground:
         return (np.nan_to_num(found[0]) > 0)[: self.n_items]
 
     def user_groups(self, by: str) -> UserGroups:
-        """Users by one attribute; those of groups too small to be told apart are in none.
+        """Users by one attribute; those of groups that an audit hides are in none.
 
         Raises:
             NotFound: no such attribute.
@@ -142,7 +143,8 @@ class Ground:
 
     def _user_groups(self, by: str) -> UserGroups:
         found = group_labels(self.shop.users, (by,))
-        enough = np.bincount(found.codes, minlength=len(found.names)) >= self.minimum_group
+        counts = np.bincount(found.codes, minlength=len(found.names))
+        enough = group_states(counts, self.minimum_group) == SHOWN
         names = tuple(name for name, shown in zip(found.names, enough, strict=True) if shown)
         code = np.where(enough, np.cumsum(enough) - 1, len(names))
         return UserGroups(names, code[found.codes].astype(np.int32))

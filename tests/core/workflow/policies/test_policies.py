@@ -152,3 +152,24 @@ def test_all_steps_are_checked_before_the_first_one_runs(made):
     _, _, batch, ground = made
     with pytest.raises(SettingsError, match="no re-ranker"):
         apply(batch, ground, policy(("exposure_limits", {"items_by": "colour"}), ("wishful", {})))
+
+
+def test_groups_that_an_audit_hides_can_be_named_by_no_step(made):
+    """Of groups of 9 and 12 an audit hides both: naming the larger one would tell that the other is under 10."""
+    _, _, batch, ground = made
+    sizes = {"A": 9, "C": 12}
+    rest = len(ground.shop.users) - sum(sizes.values())
+    ages = np.repeat([*sizes, "D"], [*sizes.values(), rest])
+    other = replace(ground, shop=replace(ground.shop, users=ground.shop.users.assign(age=ages)))
+    found = other.user_groups("age")
+    assert found.names == ("D",)
+    assert (found.codes == 1).sum() == 21
+    with pytest.raises(NotFound, match="no group 'C' of age") as hidden:
+        apply(batch, other, policy(("two_sided_penalty", {"by": "age", "user_group": "C", "items": 0.05})))
+    assert "A" not in str(hidden.value).split("age")[1]
+
+
+def test_a_floor_at_rest_has_nothing_to_tell_of_reach(made):
+    _, _, batch, ground = made
+    found = apply(batch, ground, policy(("exposure_limits", {"items_by": "brand", "floor": 0})))
+    assert not [note for note in found.notes if "at most" in note]
