@@ -18,9 +18,9 @@ def hits(ranked: np.ndarray, offsets: np.ndarray, items: np.ndarray) -> np.ndarr
     n_users = len(ranked)
     width = int(max(ranked.max(initial=0), items.max(initial=0))) + 1
     users = np.repeat(np.arange(n_users, dtype=np.int64), np.diff(offsets))
-    wanted = users * width + items
+    wanted = np.append(np.sort(users * width + items), np.iinfo(np.int64).max)
     listed = np.arange(n_users, dtype=np.int64)[:, None] * width + ranked
-    return np.isin(listed, wanted) & (ranked != NOTHING)
+    return (wanted[np.searchsorted(wanted, listed)] == listed) & (ranked != NOTHING)
 
 
 def per_user_metrics(

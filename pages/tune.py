@@ -6,6 +6,7 @@ from core.schema.policies import PolicySettings
 from pages.ui import (
     blocks,
     links,
+    sidebar,
     tune_desk,
     tune_frontier,
     tune_ledger,
@@ -39,9 +40,11 @@ DESK = "Desk"
 
 
 def load(policy: PolicySettings) -> None:
-    """Put a policy on the desk."""
-    tune_state.put(policy.steps)
+    """Put a policy on the desk, for lists of its own length where the page has that."""
+    tune_state.put(policy)
     st.session_state["part"] = DESK
+    if policy.k in sidebar.KS:
+        st.session_state["k"] = policy.k
 
 
 tune_state.begin(view.k)

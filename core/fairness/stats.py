@@ -5,17 +5,22 @@ combination of group means, so one set of draws serves them all: `contrasts (Q, 
 Letters in shapes: U users, G groups, K metrics, Q contrasts, B draws.
 """
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy import stats
+
+from core.fairness.drawn import DRAWN, Draw
 
 MULTINOMIAL_UP_TO = 2000  # users of a group; above, Poisson weights are as good and faster
 SHUFFLED_UP_TO = (
     5000  # users of the smallest group; above, means of shuffled labels are normal for all purposes
 )
 FLOOR = 0.25  # a draw's standard error counts at least this share of the sample's own
+KEPT_UP_TO = 2**23  # random numbers of one kind: more would crowd out all others
 _BLOCK = 2**18  # numbers made at a time: they stay in the processor's cache
 _LABEL_BITS = np.uint64(16)
 _POISSON = np.searchsorted(
@@ -143,9 +148,19 @@ def _weighted_sums(
     rng: np.random.Generator,
 ) -> np.ndarray:
     """`weights (B, n) @ columns (n, C) -> (B, C)`, a block of draws at a time."""
-    step = max(1, _BLOCK // len(columns))
-    sums = [weights(min(step, draws - start), len(columns), rng) @ columns for start in range(0, draws, step)]
+    step, n = max(1, _BLOCK // len(columns)), len(columns)
+    sums = []
+    once = DRAWN.once if draws * n <= KEPT_UP_TO else _drawn_again
+    for start in range(0, draws, step):
+        rows = min(step, draws - start)
+        drawn = once((weights.__name__, rows, n), partial(weights, rows, n), rng)
+        sums.append(drawn @ columns)
     return np.concatenate(sums).astype(np.float64)
+
+
+def _drawn_again(_what: object, draw: Draw, rng: np.random.Generator) -> np.ndarray:
+    """Random numbers that are too many to be kept."""
+    return draw(rng)
 
 
 def _multinomial_weights(rows: int, n: int, rng: np.random.Generator) -> np.ndarray:
@@ -312,11 +327,14 @@ def permuted_means(
     centre, scale = _standard(values)
     z = ((values - centre) / scale)[order].astype(np.float32)
     fixed, shift = _fixed_bits(strata[order], groups[order])
+    of_labels = hashlib.blake2b(fixed).digest(), int(shift)
     names = np.arange(n_groups, dtype=np.uint16)[:, None]
     sums = []
+    once = DRAWN.once if permutations * len(groups) <= KEPT_UP_TO else _drawn_again
     step = max(1, _BLOCK // (len(groups) * n_groups))
     for start in range(0, permutations, step):
-        labels = _shuffled(fixed, shift, min(step, permutations - start), rng)  # (b, U)
+        rows = min(step, permutations - start)
+        labels = once((*of_labels, rows), partial(_shuffled, fixed, shift, rows), rng)  # (b, U)
         member = (labels[:, None, :] == names).astype(np.float32)  # (b, G, U)
         sums.append((member.reshape(-1, len(groups)) @ z).reshape(len(labels), n_groups, -1))
     return np.concatenate(sums) * scale / np.bincount(groups, minlength=n_groups)[:, None]

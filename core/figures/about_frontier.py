@@ -58,7 +58,7 @@ def point_words(row: Mapping[str, Any], *, current: str = MODEL_LISTS) -> str:
 
 
 def answer(rows: pd.DataFrame, *, measure: str, k: int) -> str:
-    """What can be had without a shown loss of accuracy, and how far it goes with one.
+    """What can be had without a shown loss of accuracy, and how far it goes with one: of what no other setting beats first.
 
     Args:
         rows: of `core.workflow.policies.standing.standing`.
@@ -68,21 +68,26 @@ def answer(rows: pd.DataFrame, *, measure: str, k: int) -> str:
     lower = rows[rows["disparity_differs"].astype(bool) & (rows["disparity_change"] < 0)]
     if lower.empty:
         return f"**{told.name}: {before}, and no setting is shown to lower it.**"
-    furthest, free = _lowest(lower), lower[~lower["ndcg_differs"].astype(bool)]
-    far = f"{_named(furthest)} goes furthest: {_numbers(told, furthest)}, for NDCG@{k} {_accuracy(furthest)}."
+    furthest, free = _lowest(lower), lower[~lower["ndcg_differs"].astype(bool) | (lower["ndcg_change"] > 0)]
+    among = (
+        "Of those that no other setting beats, " if lower["disparity"].min() < furthest["disparity"] else ""
+    )
+    far = f"{among}{_named(furthest)} goes furthest: {_numbers(told, furthest)}, for NDCG@{k} {_accuracy(furthest)}."
     if free.empty:
         return f"**{told.name}: {before}, and every setting that is shown to lower it costs accuracy.** {far}"
     best = _lowest(free)
     if best["point"] == furthest["point"]:
-        far = "No other setting goes further."
+        far = "" if among else "No other setting goes further."
+    accuracy = "a higher accuracy" if best["ndcg_differs"] else "an accuracy that is not shown to differ"
     return (
-        f"**{told.name}: at an accuracy that is not shown to differ, {_named(best)} lowers it from {before} to "
+        f"**{told.name}: at {accuracy}, {_named(best)} lowers it from {before} to "
         f"{markdown_text(told.form(best['disparity']))}** (NDCG@{k} {_accuracy(best)}). {far}"
-    )
+    ).strip()
 
 
 def _lowest(rows: pd.DataFrame) -> pd.Series:
-    return rows.sort_values(["disparity", "ndcg"], ascending=[True, False]).iloc[0]
+    """The lowest that no other setting beats; the lowest of all where each is beaten."""
+    return rows.sort_values(["dominated", "disparity", "ndcg"], ascending=[True, True, False]).iloc[0]
 
 
 def _named(row: Mapping[str, Any]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from core.figures.about_policy import STEP_WORDS
+from core.figures.about_policy import STEP_WORDS, stage
 from core.figures.numbers import MISSING, count, fine, interval, moment
 from core.figures.text import markdown_text, plain
 from core.schema.documents import Policy, Publication, Serving
@@ -35,10 +35,7 @@ def saved_table(policies: Sequence[Policy]) -> pd.DataFrame:
             {
                 "Policy": plain(policy.reference),
                 "Aim": plain(policy.aim),
-                "Steps": " → ".join(
-                    STEP_WORDS.get(step["step"], step["step"]) for step in policy.settings["steps"]
-                )
-                or "none",
+                "Steps": " → ".join(_steps(policy)) or "none",
                 "Top": policy.settings["k"],
                 "NDCG, validation": _measured(policy),
                 "Author": plain(policy.author),
@@ -47,6 +44,12 @@ def saved_table(policies: Sequence[Policy]) -> pd.DataFrame:
             for policy in policies
         ]
     )
+
+
+def _steps(policy: Policy) -> list[str]:
+    """Its steps as they run."""
+    names = sorted((step["step"] for step in policy.settings["steps"]), key=stage)
+    return [STEP_WORDS.get(name, plain(name)) for name in names]
 
 
 def _measured(policy: Policy) -> str:

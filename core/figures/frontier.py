@@ -16,6 +16,7 @@ from core.figures.text import plotly_text
 HEIGHT = 680
 FADED = 0.22
 STYLES = group_styles(tuple(STEP_WORDS))  # a re-ranker looks the same whichever others can be used
+HELD_AGAINST, CURRENT = "circle-cross", "circle-x"  # marks that no re-ranker has
 
 
 def frontier_figure(
@@ -51,24 +52,28 @@ def frontier_figure(
     for step in dict.fromkeys(known["step"].iloc[1:]):
         _setting(drawn, step, known[(known["step"] == step) & (known["point"] > 0)], told, k)
     _chance(drawn, rows.iloc[0], told)
-    _stars(drawn, rows.iloc[0], told, against, current, k)
+    _places(drawn, rows.iloc[0], told, against, current, k)
     return drawn
 
 
 def window(rows: pd.DataFrame) -> tuple[tuple[float, float], tuple[float, float]]:
-    """What the picture spans: all points that no other beats with their intervals, and the first one.
+    """What the picture spans: all points that no other beats with their intervals, and the first one; a little below zero, so
+    that a mark there is whole.
 
     Settings that cost far more for nothing would press all others into a corner.
     """
     shown = rows[~rows["dominated"].astype(bool) | (rows["point"] == 0)]
-    off = shown["disparity"] - shown["disparity_change"]
-    ends = (
-        (shown["ndcg_change_low"], shown["ndcg_change_high"]),
-        (off + shown["disparity_change_low"], off + shown["disparity_change_high"]),
-    )
-    across, up = ((min(low.min(), 0.0), max(high.max(), 0.0)) for low, high in ends)
-    level = max(up[1], shown["disparity_null"].iloc[:1].fillna(0.0).max())
-    return _wider(across), (min(0.0, up[0]), _wider((0.0, level))[1])
+    across = min(shown["ndcg_change_low"].min(), 0.0), max(shown["ndcg_change_high"].max(), 0.0)
+    level = max(_ends(shown)[1].max(), shown["disparity_null"].iloc[:1].fillna(0.0).max())
+    up = _wider((0.0, level))
+    return _wider(across), (up[0] / 3, up[1])
+
+
+def _ends(rows: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    """Of each point where its disparity may lie, from the interval of its change; no disparity is below zero."""
+    off = rows["disparity"] - rows["disparity_change"]
+    low, high = (off + rows[f"disparity_change_{end}"] for end in ("low", "high"))
+    return low.clip(lower=0), high
 
 
 def _wider(ends: tuple[float, float]) -> tuple[float, float]:
@@ -150,8 +155,7 @@ def _points(rows: pd.DataFrame, told: Measure, style: Style, k: int) -> dict[str
 
 def _whiskers(rows: pd.DataFrame, told: Measure, style: Style) -> dict[str, Any]:
     """Intervals of the changes on both axes, around the point."""
-    off = rows["disparity"] - rows["disparity_change"]
-    up_and_down = [told.scale * (off + rows[f"disparity_change_{end}"]) for end in ("low", "high")]
+    up_and_down = [told.scale * end for end in _ends(rows)]
     return {
         "error_x": whiskers(rows["ndcg_change"], rows["ndcg_change_low"], rows["ndcg_change_high"])
         | {"color": style.colour},
@@ -185,7 +189,7 @@ def _chance(drawn: go.Figure, row: pd.Series, told: Measure) -> None:
         )
 
 
-def _stars(
+def _places(
     drawn: go.Figure,
     first: pd.Series,
     told: Measure,
@@ -193,10 +197,10 @@ def _stars(
     current: tuple[float, float] | None,
     k: int,
 ) -> None:
-    """The policy that all are held against, and the current one where it is another: the filled star is the current one."""
-    places = [(0.0, first["disparity"], against, "star" if current is None else "star-open")]
+    """The policy that all are held against, and the current one where it is another."""
+    places = [(0.0, first["disparity"], against, HELD_AGAINST)]
     if current is not None:
-        places.append((*current, "current policy", "star"))
+        places.append((*current, "current policy", CURRENT))
     for x, y, name, symbol in places:
         if pd.isna(y):
             continue

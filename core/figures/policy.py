@@ -13,7 +13,8 @@ from core.figures.units import Unit
 from core.schema.settings import ALL
 
 GAIN, LOSE = "#0072B2", "#D55E00"
-BINS = 41  # of the histogram of changes, of which the middle one is around zero
+BINS = 20  # of the histogram of changes on either side of zero: none holds both losses and gains
+BEFORE = {"symbol": "diamond-open", "size": 9}  # no group's own mark: groups without a name are open circles
 EVERYBODY = "everybody"
 
 
@@ -26,7 +27,7 @@ def before_and_after_figure(
     unit: Unit,
     ends: tuple[str, str],
 ) -> go.Figure:
-    """Gaps after as dots with whiskers, and where each was before as a hollow dot, joined by a line.
+    """Gaps after as dots with whiskers, and where each was before as a small open diamond, joined by a line.
 
     Args:
         before, after: audit rows of statistic `gap` of one metric and grouping, with the same groups.
@@ -35,22 +36,23 @@ def before_and_after_figure(
     kept, _ = shown_rows(after)
     places = dict(zip(kept["group"], np.arange(len(kept))[::-1], strict=True))
     was = before.set_index("group")["value"]
+    joined: dict[str, list] = {"x": [], "y": [], "customdata": []}
+    sizes, colours = [], []
     for row in kept[~kept["suppressed"].astype(bool)].itertuples():
-        old, now, place = unit.scale * was.get(row.group, np.nan), unit.scale * row.value, places[row.group]
-        drawn.add_scatter(
-            x=[old, now],
-            y=[place, place],
-            mode="lines+markers",
-            line={"color": LINE, "width": 1.5, "dash": "dot"},
-            marker={
-                "symbol": "circle-open",
-                "size": [11, 0],
-                "color": styles[row.group].colour,
-                "line": {"width": 2},
-            },
-            hovertemplate=f"<b>{plotly_text(row.group)}</b><br>before {unit.form(was.get(row.group, np.nan))}<extra></extra>",
-        )
-    return drawn
+        old, place = was.get(row.group, np.nan), places[row.group]
+        joined["x"] += [unit.scale * old, unit.scale * row.value, None]
+        joined["y"] += [place, place, None]
+        joined["customdata"] += [f"<b>{plotly_text(row.group)}</b><br>before {unit.form(old)}", "", ""]
+        sizes += [BEFORE["size"], 0, 0]
+        colours += 3 * [styles[row.group].colour]
+    return drawn.add_scatter(  # one trace: a chart takes longer to draw with each
+        **joined,
+        name="before",
+        mode="lines+markers",
+        line={"color": LINE, "width": 1.5, "dash": "dot"},
+        marker=BEFORE | {"size": sizes, "color": colours, "line": {"width": 2}},
+        hovertemplate="%{customdata}<extra></extra>",
+    )
 
 
 def changes_figure(rows: pd.DataFrame, *, metric: str, unit: Unit) -> go.Figure:
@@ -60,7 +62,7 @@ def changes_figure(rows: pd.DataFrame, *, metric: str, unit: Unit) -> go.Figure:
         rows: of `compare_runs`, one metric; everybody first.
     """
     shown = rows[~rows["suppressed"].astype(bool)]
-    styles = group_styles([group for group in shown["group"] if group != ALL]) | {
+    styles = group_styles([group for group in rows["group"] if group != ALL]) | {
         ALL: Style(GREY, "circle", "")
     }
     drawn = figure(height=rows_height(len(shown)), x_title=f"← less   change of {metric}   more →")
@@ -133,7 +135,8 @@ def distribution_figure(changes: np.ndarray, *, metric: str) -> go.Figure:
     drawn = figure(height=240, x_title=f"← loses   change of one user's {metric}   gains →", y_title="users")
     moved = changes[changes != 0]
     reach = max(float(np.abs(moved).max(initial=0)), 1e-6)
-    n, edges = np.histogram(moved, BINS, range=(-reach, reach))
+    half = np.linspace(0, reach, BINS + 1)
+    n, edges = np.histogram(moved, np.concatenate([-half[:0:-1], half]))
     middle = (edges[:-1] + edges[1:]) / 2
     drawn.add_bar(
         x=middle,
@@ -147,7 +150,7 @@ def distribution_figure(changes: np.ndarray, *, metric: str) -> go.Figure:
 
 
 def attention_figure(rows: pd.DataFrame, *, target: bool) -> go.Figure:
-    """Share of attention of each group of items before (hollow) and after (full), and its target where there is one.
+    """Share of attention of each group of items before (open diamond) and after (dot), and its target where there is one.
 
     Args:
         rows: `group, before, after, target, change, low, high, n`, in the order to draw (top first).
@@ -161,19 +164,14 @@ def attention_figure(rows: pd.DataFrame, *, target: bool) -> go.Figure:
     drawn.add_scatter(
         **joins, mode="lines", line={"color": LINE, "width": 1.5}, hoverinfo="skip", showlegend=False
     )
-    marks = {"before": ("circle-open", 11), "after": ("circle", 11)}
-    for name, (symbol, size) in marks.items():
+    for name, mark in (("before", BEFORE), ("after", {"symbol": "circle", "size": 11})):
         drawn.add_scatter(
             x=100 * rows[name],
             y=places,
             mode="markers",
             name=name,
-            marker={
-                "symbol": symbol,
-                "size": size,
-                "color": GAIN,
-                "line": {"width": 2 if name == "before" else 1},
-            },
+            marker=mark | {"color": GAIN, "line": {"width": 2 if name == "before" else 1}},
+            cliponaxis=False,
             customdata=[_attention_words(row) for row in rows.itertuples()],
             hovertemplate="%{customdata}<extra></extra>",
         )

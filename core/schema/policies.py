@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from core.schema.settings import LONGEST_LIST, Settings
+
+MOST_STEPS = 8
 
 
 class Step(Settings):
@@ -19,8 +21,16 @@ class Step(Settings):
 class PolicySettings(Settings):
     """What is done to everyone's candidates, in the order correct, calibrate, exposure, diversity."""
 
-    steps: tuple[Step, ...] = Field((), description="Steps; none: lists stay as the model made them")
+    steps: tuple[Step, ...] = Field(
+        (), max_length=MOST_STEPS, description="Steps; none: lists stay as the model made them"
+    )
     k: int = Field(10, ge=1, le=LONGEST_LIST, description="Length of the list that a user sees")
     width: int = Field(
         LONGEST_LIST, ge=1, le=LONGEST_LIST, description="Candidates of each user that may be shown"
     )
+
+    @model_validator(mode="after")
+    def _wide_enough(self) -> "PolicySettings":
+        if self.width < self.k:
+            raise ValueError(f"width {self.width} leaves too few candidates for lists of {self.k}")
+        return self

@@ -303,18 +303,22 @@ class Scope(Settings):
 
 
 TargetKind = Literal["catalogue", "purchases", "equal", "blend"]
+Bins = Annotated[
+    int,
+    Field(
+        ge=2,
+        le=12,
+        description="Groups that a number with many values is cut into, with about equally many users",
+    ),
+]
+BINS = 5
 
 
 class AuditSettings(Statistics):
     """What an audit compares and when a gap matters."""
 
     by: tuple[Attributes, ...] = Field(min_length=1, description="Groupings: one attribute, or two crossed")
-    bins: int = Field(
-        5,
-        ge=2,
-        le=12,
-        description="Groups that a number with many values is cut into, with about equally many users",
-    )
+    bins: Bins = BINS
     k: int = Field(10, ge=1, le=LONGEST_LIST, description="Length of the list that a user sees")
     reference: str | None = Field(
         None, description="Compare with this group; unset: with everyone else (rest)"

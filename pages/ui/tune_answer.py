@@ -9,7 +9,7 @@ from core.fairness.verdicts import UNEQUAL
 from core.figures import about_policy
 from core.figures.about_policy import METRIC_WORDS
 from core.figures.groups import group_styles
-from core.figures.numbers import change, money
+from core.figures.numbers import change, money, share
 from core.figures.policy import (
     attention_figure,
     before_and_after_figure,
@@ -19,9 +19,10 @@ from core.figures.policy import (
 )
 from core.figures.scorecard import select
 from core.figures.sentences import by_words, plural
-from core.figures.text import markdown_text, spoken
+from core.figures.text import markdown_text
 from core.figures.units import POINTS, Unit
 from core.workflow.policies.consequences import Consequences, gains_and_losses
+from core.workflow.policies.engine import Shortfall
 from core.workflow.policies.rerank import Stage
 from core.workflow.policies.yardsticks import DEALS, NDCG, PERCENTILE, SPENDING
 from pages.ui import blocks, definitions, links, tune_user
@@ -29,6 +30,12 @@ from pages.ui.shell import View
 
 SHORT = {NDCG: "accuracy", PERCENTILE: "price level", DEALS: "offers"}
 SECTIONS = {NDCG: "users", PERCENTILE: "pricing", DEALS: "pricing"}  # of the audit, which define the measures
+RELATIVE = (NDCG, DEALS)  # measures whose tolerance is a share of their level
+BAND = (
+    "The band is a share of the level of all users, so it is wider where a policy raises that: drawn is the band after the "
+    "policy, while gaps before were judged by the level before."
+)
+WIDE = {"Gap in": st.column_config.TextColumn(width=215)}  # pixels that the longest name of a measure needs
 ENDS = {NDCG: ("worse", "better"), PERCENTILE: ("cheaper", "dearer"), DEALS: ("fewer offers", "more offers")}
 
 
@@ -47,13 +54,14 @@ def show(view: View, found: Consequences, stages: tuple[Stage, ...]) -> None:
     blocks.cards(about_policy.cards(found.changes, found.before, found.after, counts, **options))
     for stage in stages:
         for note in stage.notes:
+            icon = "warning" if isinstance(note, Shortfall) else "verified"
             said = f"{about_policy.STEP_WORDS[stage.step]}: {markdown_text(note, limit=300)}"
-            st.caption(f":material/verified: {said}")
+            st.caption(f":material/{icon}: {said}")
     looks: dict[str, Callable[[], None]] = {
         "Gaps": lambda: _gaps(view, found),
-        "Winners and losers": lambda: _gains(found, counts),
+        "Who gains": lambda: _gains(found, counts),
         "Attention": lambda: _seen(found),
-        "Accuracy and spending": lambda: _changes(view, found),
+        "Cost": lambda: _changes(view, found),
         "One user": lambda: tune_user.show(view),
         "Numbers": lambda: _numbers(view, found),
     }
@@ -89,8 +97,9 @@ def _gaps(view: View, found: Consequences) -> None:
         ),
         key="tune-gaps",
         alt=f"{METRIC_WORDS[metric]}: gap of each group to everyone else, before and after the policy.",
-        reading="The hollow mark is the gap before, the full one after, with its 95 % interval. Within the pale band a "
-        "gap does not matter; the grey stroke is where it would fall if the groups did not differ.",
+        reading="The small open diamond is the gap before, the full mark the gap after, with its 95 % interval. Within the "
+        "pale band a gap does not matter; the grey stroke is where it would fall if the groups did not differ."
+        + (" " + BAND if metric in RELATIVE else ""),
     )
     definitions.explained(f"{metric}@{view.k}", section=SECTIONS[metric], key="tune")
 
@@ -105,7 +114,7 @@ def _empty(rows: pd.DataFrame) -> bool:
 
 def _others_words(metric: str, before: pd.DataFrame, after: pd.DataFrame) -> str:
     was, now = (int((rows["verdict"] == UNEQUAL).sum()) for rows in (before, after))
-    return f"{METRIC_WORDS[metric]}: {now} ({was} before)."
+    return f"{METRIC_WORDS[metric]}: {now} unequal ({was} before)."
 
 
 def _gap_sentence(before: pd.DataFrame, after: pd.DataFrame, by: tuple[str, ...]) -> str:
@@ -121,8 +130,7 @@ def _gains(found: Consequences, counts: pd.DataFrame) -> None:
         gains_figure(counts),
         key="tune-gains",
         alt="Share of users of each group whose list becomes better or worse.",
-        reading="A user gains where NDCG of the own list rises by any amount. Most users buy little in so short a time, so "
-        "most lists are neither better nor worse; the means hide who pays.",
+        reading=about_policy.gains_reading(counts),
     )
     blocks.chart(
         distribution_figure(found.per_user["change"].to_numpy(), metric="NDCG"),
@@ -146,28 +154,32 @@ def _attention(rows: pd.DataFrame, *, key: str, title: str, target: bool) -> Non
     most = rows.loc[rows["change"].abs().idxmax()]
     blocks.section(
         title,
-        f"**{markdown_text(most['group'])}** moves most: {100 * most['before']:.1f} % of all attention before, "
-        f"{100 * most['after']:.1f} % after.",
+        f"**{markdown_text(most['group'])}** moves most: {share(most['before'])} of all attention before, "
+        f"{share(most['after'])} after."
+        if most["change"]
+        else "Nobody's share moves.",
     )
     blocks.chart(
         attention_figure(rows, target=target),
         key=f"tune-{key}",
         alt=f"{title} before and after the policy.",
-        reading="The share of everybody's attention; the first place of a list counts most. Changes are of the same lists, "
-        "with 95 % intervals over users.",
+        reading="The share of everybody's attention, before (small open diamond) and after (dot); the first place of a list "
+        "counts most. Changes are of the same lists, with 95 % intervals over users.",
     )
     blocks.folded_table(rows, name=f"{title.lower()} before and after")
 
 
 def _changes(view: View, found: Consequences) -> None:
-    spent = Unit(change(lambda value: money(value, view.dataset.settings["currency"])))
+    currency = view.dataset.settings["currency"]
+    spent = Unit(change(lambda value: money(value, currency)))
     for metric in found.changes["metric"].unique():
         name = metric.partition("@")[0]
         rows = found.changes[found.changes["metric"] == metric]
-        title = METRIC_WORDS.get(name, spoken(name))
+        title = about_policy.metric_words(metric)
+        about = title.lower() + (f", {currency}" if name == SPENDING else "")
         blocks.section(f"{title}: change of each group")
         blocks.chart(
-            changes_figure(rows, metric=title.lower(), unit=POINTS if name == NDCG else spent),
+            changes_figure(rows, metric=about, unit=POINTS if name == NDCG else spent),
             key=f"tune-change-{name}",
             alt=f"{title}: paired change of everybody and of each group.",
             reading="What the same users get after, less what they got before, with 95 % intervals; verdicts are corrected "
@@ -183,6 +195,13 @@ def _changes(view: View, found: Consequences) -> None:
 
 def _numbers(view: View, found: Consequences) -> None:
     blocks.section("All gaps, before and after")
-    blocks.table(about_policy.gap_table(found.before, found.after), name=f"gaps before and after at {view.k}")
+    gaps = about_policy.gap_table(found.before, found.after)
+    blocks.table(
+        gaps, name=f"gaps before and after at {view.k}", shown=about_policy.shown_gaps(gaps), columns=WIDE
+    )
     blocks.section("All changes")
-    blocks.table(found.changes, name=f"changes of the same users at {view.k}")
+    blocks.table(
+        found.changes,
+        name=f"changes of the same users at {view.k}",
+        shown=about_policy.shown_changes(found.changes, currency=view.dataset.settings["currency"]),
+    )

@@ -2,11 +2,14 @@
 
 import streamlit as st
 
+from core.errors import EvenhandError, InputError, NotFound, SettingsError
 from core.figures import about_policy
-from core.figures.text import plain, spoken
+from core.figures.text import markdown_text, plain, spoken
 from core.schema.policies import PolicySettings
 from core.schema.settings import AuditSettings
 from core.workflow.policies.consequences import gains_and_losses
+from core.workflow.policies.frontier import of_length
+from core.workflow.policies.ground import item_dimensions
 from core.workflow.policies.presets import presets
 from core.workflow.policies.saved import load_policy, settings_of
 from core.workflow.policies.serving import servings
@@ -33,7 +36,7 @@ def show(view: View) -> None:
     """The whole desk."""
     left, right = st.columns([1, 2.4], gap="large")
     tuner = cached_tuning.tuner(view.workspace, view.run.id, k=view.k)
-    dimensions = tuner.ground.shop.item_dimensions
+    dimensions = item_dimensions(tuner.ground.shop)
     if not dimensions:
         blocks.waiting(
             "The items of these data have nothing to group them by: no brand, seller, category or price."
@@ -43,25 +46,31 @@ def show(view: View) -> None:
         settings = _looked_at(view, dimensions)
         _presets(view, settings)
         _history()
-        tune_state.moved(tune_knobs.steps(view, tuner.ground))
+        tune_state.moved(tune_knobs.policy(view, tuner.ground))
         tune_knobs.add_step(view, tuner.ground)
         before = _compared_with(view)
         _snapshots()
     after = tune_state.current()
     tune_state.publish()
     with right:
-        found = blocks.asked(
-            cached_tuning.consequences,
-            view.workspace,
-            view.run.id,
-            before=before,
-            after=after,
-            settings=settings,
-        )
-        if found is not None:
-            stages = cached_tuning.applied(view.workspace, view.run.id, policy=after).stages
-            tune_answer.show(view, found, stages)
-            _side_by_side(view, before, settings)
+        try:
+            found = cached_tuning.consequences(
+                view.workspace, view.run.id, before=before, after=after, settings=settings
+            )
+        except (InputError, NotFound, SettingsError) as lacking:
+            _impossible(lacking)
+            return
+        stages = cached_tuning.applied(view.workspace, view.run.id, policy=after).stages
+        tune_answer.show(view, found, stages)
+        _side_by_side(view, before, settings)
+
+
+def _impossible(lacking: EvenhandError) -> None:
+    """These data do not allow a step, such as one of a link or of a policy that was saved for others."""
+    blocks.waiting(markdown_text(str(lacking), limit=300))
+    st.button(
+        "Begin anew without steps", key="tune-anew", icon=":material/restart_alt:", on_click=tune_state.reset
+    )
 
 
 def _looked_at(view: View, dimensions: tuple[str, ...]) -> AuditSettings:
@@ -79,12 +88,13 @@ def _looked_at(view: View, dimensions: tuple[str, ...]) -> AuditSettings:
 
 def _presets(view: View, settings: AuditSettings) -> None:
     tuner = cached_tuning.tuner(view.workspace, view.run.id, k=view.k)
-    offered = {one.aim: one for one in presets(tuner.ground, view.by, worst=_worst(view, settings))}
+    worst = _worst(view, settings)
+    offered = {one.aim: one for one in presets(tuner.ground, view.by, worst=worst, bins=view.bins)}
 
     def load() -> None:
         aim = st.session_state[f"tune-preset-{tune_state.turn()}"]
         if aim:
-            tune_state.put(offered[aim].steps)
+            tune_state.put_steps(offered[aim].steps)
 
     st.selectbox(
         "Begin with an aim",
@@ -94,7 +104,8 @@ def _presets(view: View, settings: AuditSettings) -> None:
         placeholder="choose an aim",
         format_func=lambda aim: aim,
         on_change=load,
-        help="Replaces the steps below by some that serve this aim; move their knobs from there",
+        help="Replaces the steps below by one that serves this aim. It begins mildly: on the built-in data for at most 2 % of "
+        "accuracy. The answer at the right says what it costs here, and its knobs go further",
     )
 
 
@@ -144,7 +155,7 @@ def _published(view: View) -> dict[str, PolicySettings]:
     policy = load_policy(view.workspace, now.policy)
     if policy.run != view.run.id:
         return {}
-    return {f"published: {plain(policy.reference)}": settings_of(policy).model_copy(update={"k": view.k})}
+    return {f"published: {plain(policy.reference)}": of_length(settings_of(policy), view.k)}
 
 
 def _snapshots() -> None:
@@ -182,7 +193,7 @@ def _side_by_side(view: View, before: PolicySettings, settings: AuditSettings) -
                 key=f"tune-load-{letter}",
                 icon=":material/restore_page:",
                 on_click=tune_state.put,
-                args=(policy.steps,),
+                args=(policy,),
             )
             st.button(
                 f"Forget {letter}",

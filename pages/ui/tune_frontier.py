@@ -19,6 +19,7 @@ from core.schema.settings import AuditSettings
 from core.store.workspace import Workspace
 from core.workflow.policies.confirmation import confirm, confirmations
 from core.workflow.policies.frontier import find_frontier, of_length, resolved, settled
+from core.workflow.policies.ground import item_dimensions
 from core.workflow.policies.levels import levels, way
 from core.workflow.policies.standing import comparisons, disparities, points_table, policy_of, standing
 from core.workflow.policies.yardsticks import NDCG
@@ -86,7 +87,7 @@ def _settings(view: View) -> AuditSettings | None:
             "there is nothing to choose by."
         )
         return None
-    dimensions = cached.shop(view.workspace, view.dataset.id).item_dimensions
+    dimensions = item_dimensions(cached.shop(view.workspace, view.dataset.id))
     if not dimensions:
         blocks.waiting("The items of these data have nothing to group them by.")
         return None

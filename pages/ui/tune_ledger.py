@@ -15,6 +15,7 @@ from core.schema.policies import PolicySettings
 from core.schema.settings import AuditSettings
 from core.store.workspace import Workspace
 from core.workflow.policies.chain import FIELDS, Chain, Missing, Steps, changed, find_chain, settings_of
+from core.workflow.policies.ground import item_dimensions
 from core.workflow.policies.ledger import GAP, PRICE, RERANKING, Ledger, ledger, own_lists
 from core.workflow.policies.yardsticks import NDCG
 from core.workflow.runs import load_run
@@ -63,7 +64,7 @@ def show(view: View, policy: PolicySettings) -> None:
             "split, on which the ledger is kept. The test split is for the confirmation alone."
         )
         return
-    dimensions = cached.shop(view.workspace, view.dataset.id).item_dimensions
+    dimensions = item_dimensions(cached.shop(view.workspace, view.dataset.id))
     if not dimensions:
         blocks.waiting("The items of these data have nothing to group them by.")
         return

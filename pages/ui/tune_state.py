@@ -1,4 +1,7 @@
-"""The policy that is being tuned: its steps, what was tried before, and what was kept beside it. It stands in the link."""
+"""The policy that is being tuned, what was tried before, and what was kept beside it. It stands in the link.
+
+Lists are as long as the page's: `k` is the page's own, the rest is the policy's.
+"""
 
 import json
 from collections.abc import Sequence
@@ -7,8 +10,9 @@ from typing import Any
 import streamlit as st
 
 from core.errors import SettingsError
-from core.schema.policies import PolicySettings, Step
-from core.schema.settings import settings_from
+from core.schema.policies import MOST_STEPS, PolicySettings, Step
+from core.schema.settings import LONGEST_LIST, settings_from
+from core.workflow.policies.frontier import of_length
 from core.workflow.policies.steps import reranker
 from pages.ui import links
 
@@ -16,6 +20,7 @@ LETTERS = ("A", "B", "C")
 MOST_KEPT = 50  # policies that can be gone back to
 _POLICY, _PAST, _AHEAD, _TURN = "tune-policy", "tune-past", "tune-ahead", "tune-turn"
 _LINK = "policy"
+NOTHING_DONE = PolicySettings(k=1)  # any k: see `current`
 
 
 def begin(k: int) -> None:
@@ -24,24 +29,20 @@ def begin(k: int) -> None:
         asked = links.asked(name)
         if asked is None:
             continue
-        steps = _read(asked)
-        if steps is None:
+        policy = _read(asked)
+        if policy is None:
             links.unknown(name, asked)
         elif name == _LINK:
-            put(steps)
+            put(policy)
         else:
-            st.session_state[f"tune-{name}"] = steps
-    st.session_state.setdefault(_POLICY, ())
+            st.session_state[f"tune-{name}"] = policy
+    st.session_state.setdefault(_POLICY, NOTHING_DONE)
     st.session_state["tune-k"] = k
 
 
 def current() -> PolicySettings:
     """The policy as it stands."""
-    return _policy(st.session_state[_POLICY])
-
-
-def _policy(steps: Sequence[Step]) -> PolicySettings:
-    return PolicySettings(steps=tuple(steps), k=st.session_state["tune-k"])
+    return of_length(st.session_state[_POLICY], st.session_state["tune-k"])
 
 
 def turn() -> int:
@@ -49,33 +50,44 @@ def turn() -> int:
     return st.session_state.get(_TURN, 0)
 
 
-def moved(steps: Sequence[Step]) -> None:
+def moved(policy: PolicySettings) -> None:
     """The knobs stand elsewhere: what stood before can be gone back to."""
-    if tuple(steps) == st.session_state[_POLICY]:
+    policy = policy.model_copy(update={"k": NOTHING_DONE.k})
+    if policy == st.session_state[_POLICY]:
         return
     past = st.session_state.setdefault(_PAST, [])
     past.append(st.session_state[_POLICY])
     del past[:-MOST_KEPT]
     st.session_state[_AHEAD] = []
-    st.session_state[_POLICY] = tuple(steps)
+    st.session_state[_POLICY] = policy
 
 
-def put(steps: Sequence[Step]) -> None:
-    """Other steps, from a preset, a point of the frontier, a snapshot or a saved policy."""
-    st.session_state.setdefault(_POLICY, ())
-    moved(steps)
+def put(policy: PolicySettings) -> None:
+    """Another policy: a point of the frontier, a snapshot or a saved one."""
+    st.session_state.setdefault(_POLICY, NOTHING_DONE)
+    moved(policy)
     st.session_state[_TURN] = turn() + 1
+
+
+def put_steps(steps: Sequence[Step]) -> None:
+    """Other steps among the same candidates."""
+    put(st.session_state[_POLICY].model_copy(update={"steps": tuple(steps)}))
 
 
 def add(name: str, settings: dict[str, Any]) -> None:
     """One step more, at rest or near it."""
-    put((*st.session_state[_POLICY], Step(step=name, settings=settings)))
+    put_steps((*st.session_state[_POLICY].steps, Step(step=name, settings=settings)))
+
+
+def is_full() -> bool:
+    """Whether a policy can have no more steps."""
+    return len(st.session_state[_POLICY].steps) >= MOST_STEPS
 
 
 def remove(place: int) -> None:
     """Without the step at a place."""
-    steps = st.session_state[_POLICY]
-    put((*steps[:place], *steps[place + 1 :]))
+    steps = st.session_state[_POLICY].steps
+    put_steps((*steps[:place], *steps[place + 1 :]))
 
 
 def can_undo() -> bool:
@@ -105,7 +117,7 @@ def _step(source: str, to: str) -> None:
 
 def reset() -> None:
     """The lists as the model made them."""
-    put(())
+    put(NOTHING_DONE)
 
 
 def keep(letter: str) -> None:
@@ -120,30 +132,38 @@ def forget(letter: str) -> None:
 def kept() -> dict[str, PolicySettings]:
     """What is remembered, by letter."""
     found = {letter: st.session_state.get(f"tune-{_of_letter(letter)}") for letter in LETTERS}
-    return {letter: _policy(steps) for letter, steps in found.items() if steps is not None}
+    k = st.session_state["tune-k"]
+    return {letter: of_length(policy, k) for letter, policy in found.items() if policy is not None}
 
 
 def publish() -> None:
     """Write the policy and what is remembered into the address."""
-    steps = {_LINK: st.session_state[_POLICY] or None}
-    steps |= {_of_letter(letter): st.session_state.get(f"tune-{_of_letter(letter)}") for letter in LETTERS}
-    links.publish({name: None if one is None else _text(one) for name, one in steps.items()})
+    policy = st.session_state[_POLICY]
+    told = {_LINK: policy if policy.steps else None}
+    told |= {_of_letter(letter): st.session_state.get(f"tune-{_of_letter(letter)}") for letter in LETTERS}
+    links.publish({name: None if one is None else _text(one) for name, one in told.items()})
 
 
 def _of_letter(letter: str) -> str:
     return f"policy_{letter.lower()}"
 
 
-def _text(steps: Sequence[Step]) -> str:
-    return json.dumps([[step.step, step.settings] for step in steps], separators=(",", ":"))
+def _text(policy: PolicySettings) -> str:
+    """Its steps, and its width where that leaves candidates out."""
+    steps = [[step.step, step.settings] for step in policy.steps]
+    found = steps if policy.width == LONGEST_LIST else {"width": policy.width, "steps": steps}
+    return json.dumps(found, separators=(",", ":"))
 
 
-def _read(text: str) -> tuple[Step, ...] | None:
+def _read(text: str) -> PolicySettings | None:
     """What `_text` wrote; None where a step or a setting is none that there is."""
     try:
-        steps = tuple(Step(step=name, settings=settings) for name, settings in json.loads(text[:4000]))
-        for step in steps:
+        found = json.loads(text[:4000])
+        told = found if isinstance(found, dict) else {"steps": found}
+        steps = [{"step": name, "settings": settings} for name, settings in told["steps"]]
+        policy = settings_from(PolicySettings, {**told, "steps": steps, "k": NOTHING_DONE.k})
+        for step in policy.steps:
             settings_from(reranker(step.step).settings, step.settings)
-    except (ValueError, TypeError, RecursionError, SettingsError):
+    except (ValueError, TypeError, KeyError, RecursionError, SettingsError):
         return None
-    return steps if len(steps) <= 8 else None
+    return policy

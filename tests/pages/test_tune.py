@@ -126,9 +126,9 @@ def test_snapshots_stand_side_by_side_and_come_back(tune):
     ("look", "said"),
     [
         ("Gaps", "gap does not matter"),
-        ("Winners and losers", "A user gains where NDCG"),
+        ("Who gains", "A user gains where NDCG"),
         ("Attention", "share of everybody's attention"),
-        ("Accuracy and spending", "not a forecast"),
+        ("Cost", "not a forecast"),
         ("One user", "products shown before or after change places"),
         ("Numbers", "All gaps, before and after"),
     ],

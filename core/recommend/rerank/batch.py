@@ -1,16 +1,22 @@
 """Everyone's candidates as one batch, which every re-ranker takes and gives back."""
 
-from collections.abc import Callable
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
 from core.errors import InputError
 from core.metrics import NOTHING
-from core.recommend.rerank.order import best_first
+from core.recommend.rerank.order import best_first, parts
 from core.schema.tables import ITEM, RANK, SCORE, USER
 
+KEPT = 4
+_MAKING = threading.RLock()
+Made = TypeVar("Made")
 EMPTY = np.float32(-np.inf)  # relevance of a place without an item
 
 
@@ -28,6 +34,7 @@ class Candidates:
     items: np.ndarray
     relevance: np.ndarray
     kept: dict = field(default_factory=dict, compare=False, repr=False)
+    made: dict = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def n_users(self) -> int:
@@ -37,6 +44,29 @@ class Candidates:
     def filled(self) -> np.ndarray:
         """Which places hold an item, bool (U, C)."""
         return self.items != NOTHING
+
+    def some(self, users: slice) -> "Candidates":
+        """Those of some users."""
+        return Candidates(self.items[users], self.relevance[users])
+
+    def keep(self, what: str, of: Sequence[np.ndarray], make: Callable[[], Made]) -> Made:
+        """What was made of these candidates and of these arrays; it is made again only if much else was asked for since."""
+        key = hashlib.blake2b(b"|".join((what.encode(), *(part.tobytes() for part in of)))).digest()
+        with _MAKING:
+            if key not in self.made:
+                while len(self.made) >= KEPT:
+                    self.made.pop(next(iter(self.made)))
+                self.made[key] = make()
+            return self.made[key]
+
+    def first(self, width: int) -> "Candidates":
+        """The best `width` of everyone; the same object each time, so that what is kept of it is found again."""
+        if width >= self.items.shape[1]:
+            return self
+        cut = Candidates(
+            np.ascontiguousarray(self.items[:, :width]), np.ascontiguousarray(self.relevance[:, :width])
+        )
+        return self.kept.setdefault(("first", width), cut)
 
     def lists(self, k: int) -> np.ndarray:
         """The first k items of everyone, (U, k) int32; NOTHING where there are fewer."""
@@ -107,14 +137,17 @@ def in_new_order(candidates: Candidates, order: np.ndarray) -> Candidates:
     return Candidates(np.take_along_axis(candidates.items, order, axis=1), candidates.relevance)
 
 
-def by_relevance(candidates: Candidates, relevance: np.ndarray) -> Candidates:
+def by_relevance(candidates: Candidates, relevance: Callable[[slice], np.ndarray]) -> Candidates:
     """Candidates with other relevances, in their order; equal ones stay as they were.
 
     Args:
-        relevance: (U, C) float32 of the same places; whatever stands at empty ones does not matter.
+        relevance: gives those of some users, a new float32 (u, C); whatever stands at empty places does not matter.
     """
-    relevance = np.where(candidates.filled, relevance, EMPTY).astype(np.float32)
-    order = best_first(relevance)
-    return Candidates(
-        np.take_along_axis(candidates.items, order, axis=1), np.take_along_axis(relevance, order, axis=1)
-    )
+    items, found = np.empty_like(candidates.items), np.empty_like(candidates.relevance)
+    for here in parts(*items.shape):
+        values = relevance(here)
+        values[candidates.items[here] == NOTHING] = EMPTY
+        at = best_first(values)
+        at += np.arange(len(at))[:, None] * at.shape[1]
+        items[here], found[here] = candidates.items[here].take(at), values.take(at)
+    return Candidates(items, found)

@@ -5,17 +5,16 @@ from pydantic import Field
 
 from core.recommend.rerank.dual import Limits, no_limits
 from core.recommend.rerank.market import Kinds
-from core.schema.settings import Settings
+from core.recommend.rerank.user_grouping import UserGroupingSettings
 
 
-class DealAccessSettings(Settings):
+class DealAccessSettings(UserGroupingSettings):
     """Equal exposure to discounted offers.
 
     Moves how much of the attention of a group's lists lies on offers. Does not decide who gets a coupon, nor how deep a
     discount is.
     """
 
-    by: str = Field(description="User attribute whose groups get equal access")
     gap: float | None = Field(
         None,
         ge=0,
@@ -30,9 +29,9 @@ def deal_kinds(deal: np.ndarray) -> Kinds:
     return Kinds(deal.astype(np.int64), np.array([[0.0, 1.0]]))
 
 
-def access_limits(overall: float, reach: Limits, gap: float | None) -> Limits:
-    """Limits (G, 1) around the exposure of all users to offers, none beyond what the candidates can reach."""
+def access_limits(overall: float, n_groups: int, gap: float | None) -> Limits:
+    """Limits (G, 1) around the exposure of all users to offers."""
     if gap is None:
-        return no_limits(reach.low.shape)
-    everyone = np.full(reach.low.shape, overall)
-    return Limits((1 - gap) * everyone, (1 + gap) * everyone).within(reach)
+        return no_limits((n_groups, 1))
+    everyone = np.full((n_groups, 1), overall)
+    return Limits((1 - gap) * everyone, (1 + gap) * everyone)

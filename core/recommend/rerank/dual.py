@@ -20,10 +20,13 @@ from core.recommend.rerank.market import Market, Response, respond, sample
 HIGHEST = 100.0  # price, in relevance: far above what moves any item whose relevance is between 0 and 1
 SAMPLED, MOST_SAMPLED = 1024, 4096  # users of each group, and of all, on whom first prices are found
 BENT = 1024  # users who show how exposures follow prices
-HALVINGS = 28  # of the range of a price
+FIRST, WIDER = 1 / 16, 8.0  # price that is tried first, and by how much the next is higher
+NARROWINGS = 60  # of the range of a price, at most
+FINEST = 1e-5  # width of it at which a price is found
 SEARCH = 200  # evaluations of the dual with the sample, at most
+SAMPLE_ENOUGH = {"ftol": 1e-7, "gtol": 1e-4}  # the sample errs by more than this
 STEPS = 5  # passes over all users, at most
-ENOUGH = 1e-4  # of all attention: closer than this no further pass is made
+ENOUGH = 2.5e-4  # of all attention: closer than this no further pass is made
 NUDGE, LONGEST, FLATTEST = 0.02, 0.25, 1e-3  # of prices: to see the curvature, in one step; of the curvature
 EXACT = 1e-3  # of all attention: limits missed by less count as kept; lists are whole, so none is met to the digit
 
@@ -82,7 +85,7 @@ def keep_limits(
     """
     if start is None:
         few = sample(market, min(SAMPLED * len(market.sizes), MOST_SAMPLED), rng)
-        start = _halve(few, limits) if limits.low.shape[1] == 1 else _minimise(few, limits)
+        start = _narrow(few, limits) if limits.low.shape[1] == 1 else _minimise(few, limits)
     response, prices = _polish(market, sample(market, BENT, rng), limits, start)
     return Solution(
         prices=prices,
@@ -97,8 +100,9 @@ def _missed(limits: Limits, exposure: np.ndarray) -> np.ndarray:
 
 
 def _polish(market: Market, few: Market, limits: Limits, prices: np.ndarray) -> tuple[Response, np.ndarray]:
-    """Newton steps from prices that are nearly right, with the curvature that a sample of users shows."""
-    best, curvature = None, None
+    """Quasi-Newton steps from prices that are nearly right: the curvature is first what a sample of users shows, then what the
+    steps themselves have shown (Broyden, Fletcher, Goldfarb and Shanno)."""
+    best, curvature, last = None, None, None
     for _ in range(STEPS):
         response = respond(market, prices, lists=True)
         aim, lowest, highest = _sides(limits, response.exposure, prices)
@@ -108,7 +112,12 @@ def _polish(market: Market, few: Market, limits: Limits, prices: np.ndarray) -> 
             best = wrong, response, prices
         if wrong < ENOUGH:
             break
-        curvature = _curvature(few, prices) if curvature is None else curvature
+        if curvature is None:
+            curvature = _curvature(few, prices)
+        else:
+            moved, seen = prices - last[0], response.exposure - last[1]
+            curvature = np.stack([_learnt(*parts) for parts in zip(curvature, moved, seen, strict=True)])
+        last = prices, response.exposure
         steps = [
             _step(*parts) for parts in zip(curvature, off, lowest - prices, highest - prices, strict=True)
         ]
@@ -138,6 +147,15 @@ def _curvature(few: Market, prices: np.ndarray) -> np.ndarray:
     return (found + found.transpose(0, 2, 1)) / 2
 
 
+def _learnt(curvature: np.ndarray, moved: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    """The curvature (Q, Q) of one user group after a step of its prices (Q,) moved its exposures (Q,)."""
+    expected = curvature @ moved
+    there, here = moved @ seen, moved @ expected
+    if min(there, here) <= 0:  # nothing moved, or tied candidates hid the curvature
+        return curvature
+    return curvature - np.outer(expected, expected) / here + np.outer(seen, seen) / there
+
+
 def _step(curvature: np.ndarray, error: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """The step of one user group to the lowest point of the dual's parabola within bounds, at most LONGEST long."""
     values, vectors = np.linalg.eigh(curvature)
@@ -152,17 +170,34 @@ def _step(curvature: np.ndarray, error: np.ndarray, low: np.ndarray, high: np.nd
     return step
 
 
-def _halve(market: Market, limits: Limits) -> np.ndarray:
-    """Prices (G, 1) on a single amount: its exposure rises with its price, also where few users make it jump."""
+def _narrow(market: Market, limits: Limits) -> np.ndarray:
+    """Prices (G, 1) on a single amount: its exposure rises with its price, also where few users make it jump.
+
+    Between a price that is short of the limit and one that is enough, the next to be tried is by turns where a straight line
+    meets the limit and half-way, until enough is near the limit or near short.
+    """
     seen = respond(market, np.zeros(limits.low.shape)).exposure
-    up, down = seen < limits.low, seen > limits.high
-    side = up.astype(float) - down
-    short, enough = np.zeros(side.shape), np.full(side.shape, HIGHEST)
-    for _ in range(HALVINGS if side.any() else 0):
-        middle = (short + enough) / 2
-        seen = respond(market, side * middle).exposure
-        done = np.where(up, seen >= limits.low, seen <= limits.high)
-        short, enough = np.where(done, short, middle), np.where(done, middle, enough)
+    side = (seen < limits.low).astype(float) - (seen > limits.high)
+    limit = np.select([side > 0, side < 0], [limits.low, limits.high], seen)
+    short, lacking = (
+        np.zeros(side.shape),
+        side * (seen - limit),
+    )  # how far above the limit, where that is the aim
+    enough, above = np.full(side.shape, HIGHEST), np.full(side.shape, np.inf)
+    price = np.full(side.shape, FIRST)
+    for number in range(NARROWINGS):
+        open_ = (side != 0) & (above > ENOUGH) & (enough - short > FINEST)
+        if not open_.any():
+            break
+        off = side * (respond(market, side * np.where(open_, price, enough)).exposure - limit)
+        done, not_yet = open_ & (off >= 0), open_ & (off < 0)
+        enough, above = np.where(done, price, enough), np.where(done, off, above)
+        short, lacking = np.where(not_yet, price, short), np.where(not_yet, off, lacking)
+        straight = short + (enough - short) * np.clip(
+            lacking / np.minimum(lacking - above, -1e-300), 0.02, 0.98
+        )
+        between = straight if number % 2 else (short + enough) / 2
+        price = np.where(np.isinf(above), np.minimum(WIDER * short, HIGHEST), between)
     return side * enough
 
 
@@ -187,7 +222,7 @@ def _minimise(market: Market, limits: Limits) -> np.ndarray:
         jac=True,
         method="L-BFGS-B",
         bounds=[(0.0, top) for top in highest.ravel()],
-        options={"maxfun": SEARCH, "ftol": 1e-12, "gtol": 1e-7},
+        options={"maxfun": SEARCH} | SAMPLE_ENOUGH,
     )
     up, down = found.x.reshape(2, *limits.low.shape)
     return up - down

@@ -25,13 +25,13 @@ class ExposureLimitSettings(ItemTargetSettings):
     )
 
 
-def exposure_limits(target: np.ndarray, reach: Limits, *, floor: float, ceiling: float | None) -> Limits:
-    """Limits (1, H) for item groups, none beyond what the candidates can reach.
+def exposure_limits(target: np.ndarray, *, floor: float, ceiling: float | None) -> Limits:
+    """Limits (1, H) for item groups.
 
     Args:
-        target: (H,) shares. reach: of each group alone (`attainable`).
+        target: (H,) shares.
     """
     free = no_limits((1, len(target)))
     low = floor * target[None] if floor > 0 else free.low
     high = free.high if ceiling is None else ceiling * target[None]
-    return Limits(low, high).within(reach)
+    return Limits(low, high)

@@ -4,19 +4,29 @@ from collections.abc import Callable
 
 import numpy as np
 
-from core.recommend.rerank.batch import Candidates, in_new_order, scaled
+from core.recommend.rerank.batch import Candidates
 
 LAST = np.float32(-1e30)  # worth of an empty place: after every item, before what is taken
 TAKEN = np.float32(-np.inf)
 
 
-def worth(candidates: Candidates, weight: float) -> np.ndarray:
-    """`weight` times the relevance as a share of the way from a user's last candidate to the best, float32 (U, C).
+def relevance_shares(candidates: Candidates) -> np.ndarray:
+    """Relevance as a share of the way from a user's last candidate (0) to the best (1), float32 (U, C); LAST at empty places.
 
-    The scale makes a setting mean the same for every user, and whatever the relevances were before. LAST at empty
-    places.
+    The scale makes a setting mean the same for every user, and whatever the relevances were before.
     """
-    shares = np.where(candidates.filled, scaled(candidates.relevance), 0).astype(np.float32)
+    there = candidates.filled
+    length = there.sum(axis=1, keepdims=True)
+    best = candidates.relevance[:, :1]
+    last = np.take_along_axis(candidates.relevance, np.maximum(length - 1, 0), axis=1) if there.size else best
+    with np.errstate(invalid="ignore"):
+        shares = np.where(best > last, (candidates.relevance - last) / (best - last), 1)
+    return np.where(there, shares, LAST)
+
+
+def worth(candidates: Candidates, weight: float) -> np.ndarray:
+    """`weight` times `relevance_shares`, float32 (U, C); LAST at empty places."""
+    shares = relevance_shares(candidates)
     return np.where(candidates.filled, np.float32(weight) * shares, LAST)
 
 
@@ -31,18 +41,14 @@ def item_by_item(
             processor's cache, and memory small.
     """
     n_users, width = candidates.items.shape
+    places = min(k, width)
     found = np.empty_like(candidates.items)
     for start in range(0, n_users, at_once):
         here = slice(start, start + at_once)
-        some = Candidates(candidates.items[here], candidates.relevance[here])
-        chosen = choose(some, here, min(k, width))
-        found[here] = in_new_order(some, _with_rest(chosen, width)).items
+        some = candidates.some(here)
+        at = choose(some, here, places) + np.arange(some.n_users)[:, None] * width
+        left = np.ones(some.items.size, bool)
+        left[at] = False
+        found[here, :places] = some.items.take(at)
+        found[here, places:] = some.items.ravel()[left].reshape(some.n_users, width - places)
     return Candidates(found, candidates.relevance)
-
-
-def _with_rest(chosen: np.ndarray, width: int) -> np.ndarray:
-    """All places 0 .. C - 1 of each row: the chosen ones, then the others in their order, (u, C)."""
-    left = np.ones((len(chosen), width), bool)
-    np.put_along_axis(left, chosen, False, axis=1)
-    rest = np.nonzero(left)[1].reshape(len(chosen), width - chosen.shape[1])
-    return np.concatenate([chosen, rest], axis=1)

@@ -7,19 +7,18 @@ from pydantic import Field
 
 from core.recommend.rerank.dual import Limits, no_limits
 from core.recommend.rerank.market import Kinds
-from core.schema.settings import Settings
+from core.recommend.rerank.user_grouping import UserGroupingSettings
 
 STEPS = 50  # kinds of price percentile: items within 2 percentiles are alike to the guard
 
 
-class PriceGuardSettings(Settings):
+class PriceGuardSettings(UserGroupingSettings):
     """Keeps how dear the goods are that each group of users is shown within a band.
 
     Moves the mean price percentile (within the category) of what a group is shown. Does not change any price, nor what
     single users are shown as long as their group's mean is in its band.
     """
 
-    by: str = Field(description="User attribute whose groups are guarded")
     around: Literal["history", "everyone"] = Field(
         "everyone", description="The middle of the band: what the group bought before, or what all are shown"
     )
@@ -41,14 +40,14 @@ def price_kinds(percentile: np.ndarray) -> Kinds:
     return Kinds(codes, (np.arange(STEPS + 1) / STEPS)[None])
 
 
-def guard_limits(middle: np.ndarray, reach: Limits, band: float | None) -> Limits:
-    """Limits (G, 1) around the middle of each user group, none beyond what the candidates can reach.
+def guard_limits(middle: np.ndarray, band: float | None) -> Limits:
+    """Limits (G, 1) around the middle of each user group.
 
     Args:
         middle: (G,), NaN: a group without a measure of its own has no limit.
     """
     if band is None:
-        return no_limits(reach.low.shape)
+        return no_limits((len(middle), 1))
     known = np.isfinite(middle)
     low, high = np.where(known, middle - band, -np.inf), np.where(known, middle + band, np.inf)
-    return Limits(low[:, None], high[:, None]).within(reach)
+    return Limits(low[:, None], high[:, None])

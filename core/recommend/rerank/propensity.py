@@ -5,11 +5,9 @@ from pydantic import Field
 
 from core.errors import InputError
 from core.metrics import NOTHING
-from core.recommend.rerank.batch import EMPTY, Candidates
-from core.recommend.rerank.order import best_first
+from core.recommend.rerank.batch import Candidates, by_relevance
 from core.schema.settings import Settings
 
-AT_ONCE = 4096  # users: what is weighed of them stays in the cache
 POWER = 0.5  # of popularity, as Saito et al. take it
 
 
@@ -71,23 +69,20 @@ def corrected(
     weight = np.append(np.maximum(propensity, clip) ** -strength, 0).astype(
         np.float32
     )  # NOTHING is at the end
-    items, relevance = np.empty_like(candidates.items), np.empty_like(candidates.relevance)
-    for start in range(0, candidates.n_users, AT_ONCE):
-        here = slice(start, start + AT_ONCE)
-        there = candidates.items[here] != NOTHING
-        weights = weight[candidates.items[here]]
+
+    def relevance(some: slice) -> np.ndarray:
+        there = candidates.items[some] != NOTHING
+        weights = weight.take(candidates.items[some])
         if normalise:
             total = weights.sum(axis=1, keepdims=True)
             weights *= np.divide(there.sum(axis=1, keepdims=True), total, where=total > 0, out=total)
-        value = np.where(there, candidates.relevance[here], 0)
+        value = np.where(there, candidates.relevance[some], 0)
         if value.min(initial=0) < 0:
             raise InputError("Relevance below 0 cannot be corrected; correct before anything else is done.")
         value *= weights
-        value[~there] = EMPTY
-        order = best_first(value)
-        items[here] = np.take_along_axis(candidates.items[here], order, axis=1)
-        relevance[here] = np.take_along_axis(value, order, axis=1)
-    return Candidates(items, relevance)
+        return value
+
+    return by_relevance(candidates, relevance)
 
 
 def popularity_propensity(taken: np.ndarray, *, power: float = POWER) -> np.ndarray:

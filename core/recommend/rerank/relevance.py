@@ -29,8 +29,10 @@ class Calibration:
 def calibrate(scores: np.ndarray, hits: np.ndarray, *, rng: np.random.Generator) -> Calibration:
     """The chance that a candidate is taken, from candidates of the validation window and whether they were.
 
-    Isotonic regression (Zadrozny & Elkan, KDD 2002). Scores need not be scaled: a model's scores say more about how sure
-    it is of one user than their places do.
+    Isotonic regression (Zadrozny & Elkan, KDD 2002), each flat step drawn together to a point at its mean score, with
+    straight lines between them (centred isotonic regression; Oron & Flournoy, Statistics in Biopharmaceutical Research 9,
+    2017): on a flat step many candidates would be worth the same, and the smallest price would move them all at once.
+    Scores need not be scaled: a model's scores say more about how sure it is of one user than their places do.
 
     Args:
         scores: (U, C), NaN where there is no candidate. hits: bool (U, C); users who took nothing at all are left out.
@@ -46,5 +48,5 @@ def calibrate(scores: np.ndarray, hits: np.ndarray, *, rng: np.random.Generator)
     if len(x) > MOST_POINTS:
         drawn = rng.choice(len(x), MOST_POINTS, replace=False)
         x, y = x[drawn], y[drawn]
-    fitted = IsotonicRegression(out_of_bounds="clip").fit(x, y)
-    return Calibration(fitted.X_thresholds_.astype(float), fitted.y_thresholds_.astype(float))
+    chances, step = np.unique(IsotonicRegression().fit_transform(x, y), return_inverse=True)
+    return Calibration(np.bincount(step, x) / np.bincount(step), chances.astype(float))

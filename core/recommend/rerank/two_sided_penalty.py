@@ -5,12 +5,12 @@ from pydantic import Field
 from scipy.optimize import minimize
 
 from core.recommend.rerank.market import Market, Response, respond
-from core.schema.settings import Settings
+from core.recommend.rerank.user_grouping import UserGroupingSettings
 
 LEAST = 0.05  # of a user group's relevance that always counts
 
 
-class TwoSidedPenaltySettings(Settings):
+class TwoSidedPenaltySettings(UserGroupingSettings):
     """Lists that bring two groups of items and two groups of users nearer together.
 
     Moves the difference in exposure per item between two item groups, and decides for whom the relevance that this costs
@@ -19,7 +19,6 @@ class TwoSidedPenaltySettings(Settings):
 
     items_by: str = Field("popularity_band", description="Attribute of items with the group to lift")
     item_group: str = Field("tail", description="The group of items that is held against all others")
-    by: str = Field(description="Attribute of users")
     user_group: str = Field(description="The group of users that is held against all others")
     items: float = Field(
         0.01, ge=0, le=5, description="Cost, in relevance, of the difference in exposure of the item groups"

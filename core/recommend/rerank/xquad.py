@@ -5,12 +5,11 @@ from pydantic import Field
 
 from core.errors import InputError
 from core.recommend.rerank.batch import Candidates
-from core.recommend.rerank.group_heads import GroupHeads, check_groups
+from core.recommend.rerank.group_heads import GroupHeads, Queue, by_heads, check_groups
 from core.recommend.rerank.item_by_item import TAKEN, item_by_item, worth
 from core.schema.settings import Settings
 
-AT_ONCE = 1024  # users; with several topics an item: TOPICS_AT_ONCE numbers
-TOPICS_AT_ONCE = 1 << 19
+AT_ONCE = 1 << 19  # numbers on several topics an item
 
 
 class XquadSettings(Settings):
@@ -59,17 +58,17 @@ def _one_topic(
     check_groups(topics, wanted, candidates.n_users)
     n_topics = wanted.shape[1]
 
-    def choose(some: Candidates, users: slice, places: int) -> np.ndarray:
-        heads = GroupHeads(some, topics, n_topics, weight=1 - strength)
-        gain = np.float32(strength) * heads.shares(wanted[users])
-        rows = np.arange(some.n_users)
-        chosen = np.empty((some.n_users, places), np.intp)
+    def choose(heads: GroupHeads, users: slice, places: int) -> np.ndarray:
+        queue = Queue(heads, 1 - strength)
+        gain = np.float32(strength) * heads.of_each(wanted[users])
+        rows = np.arange(gain.shape[1])
+        chosen = np.empty((len(rows), places), np.intp)
         for place in range(places):
-            topic, chosen[:, place] = heads.take(gain)
-            gain[rows, topic] = 0
+            topic, chosen[:, place] = queue.take(gain)
+            gain[topic, rows] = 0
         return chosen
 
-    return item_by_item(candidates, k, choose, at_once=AT_ONCE)
+    return by_heads(candidates, topics, n_topics, k, choose)
 
 
 def _several_topics(
@@ -95,4 +94,4 @@ def _several_topics(
         return chosen
 
     numbers = max(candidates.items.shape[1] * topics.shape[1], 1)
-    return item_by_item(candidates, k, choose, at_once=max(TOPICS_AT_ONCE // numbers, 1))
+    return item_by_item(candidates, k, choose, at_once=max(AT_ONCE // numbers, 1))

@@ -25,7 +25,8 @@ class Consequences:
     Attributes:
         changes: rows of `compare_runs`: NDCG and spending met of everybody and of each group, paired by user.
         before, after: audit rows with verdicts, see `Measured.gaps`.
-        per_user: `group`, `change` of NDCG of each user who took anything; users of hidden groups stand under "all".
+        per_user: `group` (categories in the order of the groups), `change` of NDCG of each user who took anything; users of
+            hidden groups stand under "all".
         seen, providers: `group`, `before`, `after`, `target`, and `change` with `low`, `high`: shares of attention.
         moved: share of all places that hold another item. users: with a list. buyers: who took anything.
     """
@@ -73,9 +74,9 @@ def consequences(by: Yardsticks, before: Measured, after: Measured) -> Consequen
 def _per_user(by: Yardsticks, before: Measured, after: Measured) -> pd.DataFrame:
     metric, codes = f"{NDCG}@{by.settings.k}", before.per_user[USER].to_numpy()
     part = _buyers(by, codes)
-    names = np.array([*part.shown_names, ALL], dtype=object)
     change = after.per_user[metric].to_numpy() - before.per_user[metric].to_numpy()
-    return pd.DataFrame({"group": names[part.strata], "change": np.where(np.abs(change) > SAME, change, 0.0)})
+    group = pd.Categorical.from_codes(part.strata, [*part.shown_names, ALL], ordered=True)
+    return pd.DataFrame({"group": group, "change": np.where(np.abs(change) > SAME, change, 0.0)})
 
 
 def _buyers(by: Yardsticks, codes: np.ndarray) -> Partition:
@@ -123,11 +124,11 @@ def _moved(before: np.ndarray, after: np.ndarray) -> float:
 
 
 def gains_and_losses(found: Consequences) -> pd.DataFrame:
-    """How many users of everybody and of each shown group are served better, worse and as before: `group, n, gain,
-    lose, same`."""
+    """How many users of everybody and of each shown group, in their order, are served better, worse and as before:
+    `group, n, gain, lose, same`."""
     change = found.per_user["change"]
     counted = pd.DataFrame({"gain": change > 0, "lose": change < 0, "same": change == 0, "n": True})
-    of_groups = counted.groupby(found.per_user["group"], sort=False).sum()
+    of_groups = counted.groupby(found.per_user["group"], observed=True).sum()
     everybody = counted.sum().rename(ALL).to_frame().T
     shown = of_groups.drop(index=ALL, errors="ignore")
     return pd.concat([everybody, shown]).astype(int).reset_index(names="group")

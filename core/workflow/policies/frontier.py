@@ -18,7 +18,7 @@ from core.fairness.trade_offs import enough_draws
 from core.progress import Progress, quiet
 from core.schema.documents import FRONTIERS, Frontier, FrontierPoint, LeftOut, Run, now
 from core.schema.policies import PolicySettings
-from core.schema.settings import AuditSettings, Statistics, settings_from
+from core.schema.settings import LONGEST_LIST, AuditSettings, Statistics, settings_from
 from core.schema.tables import UNKNOWN
 from core.store.workspace import Workspace
 from core.workflow.audits.shop import read_shop
@@ -123,20 +123,25 @@ def settled(settings: AuditSettings, items_by: str | None) -> AuditSettings:
 
 
 def of_length(policy: PolicySettings | None, k: int) -> PolicySettings:
-    """The policy for lists of k; None: no steps."""
-    return PolicySettings(k=k) if policy is None else policy.model_copy(update={"k": k})
+    """The policy for lists of k, which need as many candidates; None: no steps."""
+    if policy is None:
+        return PolicySettings(k=k)
+    return policy.model_copy(update={"k": k, "width": max(policy.width, k)})
 
 
-def resolved(policy: PolicySettings) -> list[tuple[str, dict[str, Any]]]:
-    """Its steps with all their settings, so that two ways to write a policy are the same.
+def resolved(policy: PolicySettings) -> tuple[list[tuple[str, dict[str, Any]]], int]:
+    """Its steps with all their settings, and its width, so that two ways to write a policy are the same.
+
+    Without steps lists are the first of the candidates, however many there are.
 
     Raises:
         SettingsError: a step or a setting that there is not.
     """
-    return [
+    steps = [
         (one.step, settings_from(reranker(one.step).settings, one.settings).model_dump(mode="json"))
         for one in policy.steps
     ]
+    return steps, policy.width if steps else LONGEST_LIST
 
 
 def _id(run: Run, settings: AuditSettings, against: PolicySettings) -> str:
@@ -180,13 +185,14 @@ def _known(tuner: Tuner, by: Yardsticks, reference: Way) -> dict[str, Any]:
         "protected": worst,
         "item_group": worst,
         "by": attribute,
+        "bins": settings.bins,
         "user_group": _worst_served(tuner, by, reference, attribute),
     }
 
 
 def _worst_served(tuner: Tuner, by: Yardsticks, reference: Way, attribute: str) -> str:
     """The group of users with the lowest mean NDCG of those that may be told apart, not Unknown; empty without any."""
-    users = tuner.ground.user_groups(attribute)
+    users = tuner.ground.user_groups(attribute, by.settings.bins)
     ndcg = pd.Series(reference.of_lists[f"{NDCG}@{by.settings.k}"])
     told = ndcg.groupby(users.codes[by.listed]).agg(["mean", "count"])
     enough = told[(told["count"] >= by.settings.minimum_group) & (told.index < len(users.names))]

@@ -17,12 +17,17 @@ from core.fairness.pricing.steering import price_percentiles
 from core.fairness.quality.shown import shares_had
 from core.fairness.suppression import SHOWN, group_states
 from core.recommend.rerank.item_target import ItemTargetSettings
-from core.schema.settings import SPLITS, Scope, Split
+from core.schema.settings import BINS, SPLITS, Scope, Split
 from core.schema.tables import ITEM, LIST_PRICE, PROVIDER_ID, SPLIT, USER
 from core.workflow.audits.pricing import deals_before
 from core.workflow.audits.shop import Shop
 
 PROVIDER_SIZE = "provider_size"
+
+
+def item_dimensions(shop: Shop) -> tuple[str, ...]:
+    """What re-rankers may group the items by: as audits do, and by the size of their sellers."""
+    return (*shop.item_dimensions, *((PROVIDER_SIZE,) if PROVIDER_ID in shop.items else ()))
 
 
 @dataclass(frozen=True)
@@ -70,7 +75,7 @@ class Ground:
         return np.bincount(self.before[ITEM], minlength=self.n_items)
 
     @cached_property
-    def _grouped(self) -> dict[tuple[str, str], ItemGroups | UserGroups]:
+    def _grouped(self) -> dict[tuple, ItemGroups | UserGroups]:
         """What was grouped already: knobs and steps ask for the same again and again."""
         return {}
 
@@ -80,7 +85,7 @@ class Ground:
         Raises:
             SettingsError: the items cannot be grouped. NotFound: no such attribute.
         """
-        known = self.shop.item_dimensions
+        known = item_dimensions(self.shop)
         if by is None and not known:
             raise SettingsError("The items of these data have nothing to group them by.")
         by = by or known[0]
@@ -130,19 +135,22 @@ class Ground:
             raise InputError("These data do not tell which items are on offer before the lists are made.")
         return (np.nan_to_num(found[0]) > 0)[: self.n_items]
 
-    def user_groups(self, by: str) -> UserGroups:
+    def user_groups(self, by: str, bins: int = BINS) -> UserGroups:
         """Users by one attribute; those of groups that an audit hides are in none.
+
+        Args:
+            bins: groups that a number with many values is cut into.
 
         Raises:
             NotFound: no such attribute.
         """
-        key = "users", by
+        key = "users", by, bins
         if key not in self._grouped:
-            self._grouped[key] = self._user_groups(by)
+            self._grouped[key] = self._user_groups(by, bins)
         return self._grouped[key]
 
-    def _user_groups(self, by: str) -> UserGroups:
-        found = group_labels(self.shop.users, (by,))
+    def _user_groups(self, by: str, bins: int) -> UserGroups:
+        found = group_labels(self.shop.users, (by,), bins=bins)
         counts = np.bincount(found.codes, minlength=len(found.names))
         enough = group_states(counts, self.minimum_group) == SHOWN
         names = tuple(name for name, shown in zip(found.names, enough, strict=True) if shown)

@@ -80,7 +80,7 @@ def rerank_within(
 ) -> PolicyLists:
     """The same where the run's shop has been read already."""
     found = apply(
-        batch_of_run(workspace, run, shop.dataset, split=split, width=policy.width),
+        batch_of_run(workspace, run, shop.dataset, split=split),
         ground_of_run(workspace, run, shop, split=split, k=policy.k),
         policy,
     )
@@ -88,21 +88,22 @@ def rerank_within(
 
 
 def apply(candidates: Candidates, ground: Ground, policy: PolicySettings) -> Applied:
-    """All steps, in the order of their stages; steps of one stage in the order given. All are checked before the first."""
+    """All steps, in the order of their stages; steps of one stage in the order given. All are checked before the first.
+
+    Candidates beyond the policy's width are left out first: no step may show them.
+    """
     asked = [(reranker(step.step), step) for step in policy.steps]
     asked = [(kind, step.step, settings_from(kind.settings, step.settings)) for kind, step in asked]
     stages: list[Stage] = []
-    found = candidates
+    start = found = candidates.first(policy.width)
     for kind, name, settings in sorted(asked, key=lambda one: one[0].stage):
         made = kind.run(found, ground, settings)
         found = made.candidates
         stages.append(Stage(name, settings, found, made.notes))
-    return Applied(candidates, tuple(stages))
+    return Applied(start, tuple(stages))
 
 
-def batch_of_run(
-    workspace: Workspace, run: Run, dataset: Dataset, *, split: Split, width: int = LONGEST_LIST
-) -> Candidates:
+def batch_of_run(workspace: Workspace, run: Run, dataset: Dataset, *, split: Split) -> Candidates:
     """The candidates of a run, with relevance as the chance that they are taken, as the validation window tells it.
 
     Lists of another system, of which no validation lists are known, are scaled within each user.
@@ -111,7 +112,7 @@ def batch_of_run(
     told = run_table(workspace, run, f"candidates_{split}")
     told = told[told[ITEM] < dataset.counts["catalogue"]]  # lists of others may hold what cannot be shown
     relevance = None if run.brought else calibration_of_run(workspace, run, dataset)
-    return as_batch(told, n_users=n_users, width=width, relevance=relevance)
+    return as_batch(told, n_users=n_users, width=LONGEST_LIST, relevance=relevance)
 
 
 def calibration_of_run(workspace: Workspace, run: Run, dataset: Dataset) -> Calibration:

@@ -26,7 +26,7 @@ from core.recommend.rerank.two_sided_penalty import TwoSidedPenaltySettings, two
 from core.recommend.rerank.xquad import XquadSettings, xquad
 from core.schema.settings import Settings
 from core.schema.tables import CATEGORY, ITEM, USER
-from core.workflow.policies.engine import Reranked, certificate, market_of, out_of_reach, priced, within
+from core.workflow.policies.engine import Reranked, Shortfall, keeping, market_of, priced
 from core.workflow.policies.ground import Ground, UserGroups
 
 CORRECT, CALIBRATE, EXPOSURE, DIVERSITY = range(4)  # the order in which steps follow each other
@@ -52,19 +52,8 @@ def _exposure(candidates: Candidates, ground: Ground, settings: ExposureLimitSet
     groups = ground.item_groups(settings.items_by)
     target, kinds = ground.target(groups, settings), _kinds(groups)
     opened = market_of(candidates, kinds, ground)
-    limits = exposure_limits(target, opened.reach, floor=settings.floor, ceiling=settings.ceiling)
-    found = within(opened.market, limits)
-    unreached = out_of_reach(settings.floor * target, limits, groups.names)
-    notes = () if found.kept else (_not_together(groups, found.missed[0]),)
-    return Reranked(priced(candidates, kinds, found.prices), (certificate(found), *unreached, *notes))
-
-
-def _not_together(groups: ItemGroups, missed: np.ndarray) -> str:
-    worst = int(missed.argmax())
-    return (
-        f"Not all of these limits can be kept at once within these candidates; the furthest off is "
-        f"'{groups.names[worst]}', by {100 * missed[worst]:.1f} % of the attention."
-    )
+    asked = exposure_limits(target, floor=settings.floor, ceiling=settings.ceiling)
+    return keeping(candidates, kinds, opened, asked, groups.names, amount="{} % of the attention")
 
 
 def _greedy(candidates: Candidates, ground: Ground, settings: GreedyExposureSettings) -> Reranked:
@@ -98,7 +87,7 @@ def _max_min(candidates: Candidates, ground: Ground, settings: MaxMinSettings) -
 
 def _penalty(candidates: Candidates, ground: Ground, settings: TwoSidedPenaltySettings) -> Reranked:
     inside = _members(ground.item_groups(settings.items_by), settings.item_group)
-    users = ground.user_groups(settings.by)
+    users = ground.user_groups(settings.by, settings.bins)
     if settings.user_group not in users.names:
         raise NotFound(
             f"There is no group '{settings.user_group[:60]}' of {settings.by} that may be told apart."
@@ -113,15 +102,16 @@ def _penalty(candidates: Candidates, ground: Ground, settings: TwoSidedPenaltySe
 
 
 def _price_guard(candidates: Candidates, ground: Ground, settings: PriceGuardSettings) -> Reranked:
-    percentile, users = ground.price_percentiles, ground.user_groups(settings.by)
+    percentile, users = ground.price_percentiles, ground.user_groups(settings.by, settings.bins)
     kinds = price_kinds(percentile)
     opened = market_of(candidates, kinds, ground, users)
     if settings.around == "history":
         middle = _paid_percentile(percentile, ground, users)
     else:
         middle = np.full(len(users.names), _shown_to_all(opened.market))
-    found = within(opened.market, guard_limits(middle, opened.reach, settings.band))
-    return Reranked(priced(candidates, kinds, found.prices, users), (certificate(found),))
+    asked = guard_limits(middle, settings.band)
+    amount = "a mean price percentile of {}"
+    return keeping(candidates, kinds, opened, asked, users.names, amount=amount, users=users)
 
 
 def _shown_to_all(market: Market) -> float:
@@ -141,10 +131,11 @@ def _paid_percentile(percentile: np.ndarray, ground: Ground, users: UserGroups) 
 
 
 def _deal_access(candidates: Candidates, ground: Ground, settings: DealAccessSettings) -> Reranked:
-    users, kinds = ground.user_groups(settings.by), deal_kinds(ground.deals)
+    users, kinds = ground.user_groups(settings.by, settings.bins), deal_kinds(ground.deals)
     opened = market_of(candidates, kinds, ground, users)
-    found = within(opened.market, access_limits(_shown_to_all(opened.market), opened.reach, settings.gap))
-    return Reranked(priced(candidates, kinds, found.prices, users), (certificate(found),))
+    asked = access_limits(_shown_to_all(opened.market), len(users.names), settings.gap)
+    amount = "{} % of its attention on offers"
+    return keeping(candidates, kinds, opened, asked, users.names, amount=amount, users=users)
 
 
 def _fa_star_ir(candidates: Candidates, ground: Ground, settings: FaStarIrSettings) -> Reranked:
@@ -153,7 +144,7 @@ def _fa_star_ir(candidates: Candidates, ground: Ground, settings: FaStarIrSettin
     found = fa_star_ir(candidates, protected, **asked)
     failing = int((~passes(found, protected, **asked) & candidates.filled[:, 0]).sum())
     too_few = f"{failing:,} users have too few protected items among their candidates; they get all of them."
-    return Reranked(found, (too_few,) if failing else ())
+    return Reranked(found, (Shortfall(too_few),) if failing else ())
 
 
 def _constrained_sort(candidates: Candidates, ground: Ground, settings: ConstrainedSortSettings) -> Reranked:

@@ -16,7 +16,8 @@ from core.figures.about_frontier import (
     point_sentence,
     point_words,
 )
-from core.figures.frontier import frontier_figure, outside, window
+from core.figures.frontier import STYLES, frontier_figure, outside, window
+from core.figures.groups import UNNAMED
 
 MEASURE = "attention_to_move@10"
 STEPS = ("current", "exposure_limits", "exposure_limits", "xquad", "propensity")
@@ -85,14 +86,28 @@ def test_two_rerankers_differ_in_colour_and_symbol():
     assert one.marker.symbol != other.marker.symbol
 
 
-def test_the_filled_star_is_the_current_policy():
-    drawn = frontier_figure(made(), measure=MEASURE, k=10)
-    assert named(drawn)["the lists as the model made them"].marker.symbol == "star"
-    drawn = frontier_figure(made(), measure=MEASURE, k=10, current=(-0.01, 0.1))
-    stars = named(drawn)
-    assert stars["the lists as the model made them"].marker.symbol == "star-open"
-    assert stars["current policy"].marker.symbol == "star"
-    assert (*stars["current policy"].x, *stars["current policy"].y) == pytest.approx((-0.01, 10.0))
+def test_what_points_are_held_against_and_the_current_policy_have_marks_of_their_own():
+    marks = named(frontier_figure(made(), measure=MEASURE, k=10, current=(-0.01, 0.1)))
+    current, against = marks["current policy"], marks["the lists as the model made them"]
+    assert (*current.x, *current.y) == pytest.approx((-0.01, 10.0))
+    assert (*against.x, *against.y) == pytest.approx((0.0, 20.0))
+    symbols = {style.symbol for style in STYLES.values()} | {UNNAMED.symbol}
+    assert len({current.marker.symbol, against.marker.symbol} - symbols) == 2
+    alone = named(frontier_figure(made(), measure=MEASURE, k=10))
+    assert "current policy" not in alone
+    assert alone["the lists as the model made them"].marker.symbol == against.marker.symbol
+
+
+def test_no_whisker_of_a_disparity_goes_below_zero():
+    rows = made()
+    assert (rows["disparity"] + rows["disparity_change_low"] - rows["disparity_change"]).min() > 0
+    wide = rows.assign(disparity_change_low=rows["disparity_change_low"] - 0.02)
+    drawn = frontier_figure(wide, measure=MEASURE, k=10)
+    floors = named(drawn)["Floors and ceilings on attention"]
+    ends = [y - down for y, down in zip(floors.y, floors.error_y.arrayminus, strict=True)]
+    assert ends == pytest.approx([12.0 - 2.4, 0.0])
+    low, _ = drawn.layout.yaxis.range
+    assert -1 < low < 0  # a mark at zero is whole
 
 
 def test_the_picture_spans_what_is_worth_looking_at():
@@ -129,6 +144,30 @@ def test_the_answer_where_nothing_is_free_or_nothing_helps():
     assert "no setting is shown to lower it" in answer(unsure, measure=MEASURE, k=10)
     free = rows.assign(ndcg_differs=False)
     assert "No other setting goes further." in answer(free, measure=MEASURE, k=10)
+
+
+def test_the_answer_prefers_what_no_other_setting_beats():
+    """The lowest disparity at this accuracy is beaten by a setting whose own change is not shown."""
+    rows = made()
+    rows.loc[3, ["disparity", "disparity_change", "ndcg_differs"]] = 0.05, -0.15, False
+    rows.loc[3, ["disparity_differs", "dominated"]] = True
+    told = answer(rows, measure=MEASURE, k=10)
+    assert "floor 0\\.6” lowers it from 20\\.0 \\% to 12\\.0 \\%" in told
+    assert "strength 0\\.1" not in told
+    lowest = rows.assign(dominated=[True, False, True, True, True])
+    told = answer(lowest, measure=MEASURE, k=10)
+    assert "floor 0\\.6” lowers it from" in told
+    assert "No other setting goes further" not in told  # one does, and is beaten
+    beaten = rows.assign(dominated=True)
+    assert "strength 0\\.1” lowers it from" in answer(beaten, measure=MEASURE, k=10)
+
+
+def test_a_setting_that_makes_lists_more_accurate_counts_as_free():
+    rows = made()
+    rows.loc[3, ["disparity", "disparity_change"]] = 0.05, -0.15
+    rows.loc[3, ["disparity_differs", "ndcg_differs"]] = True
+    told = answer(rows, measure=MEASURE, k=10)
+    assert "at a higher accuracy, “Variety by category \\(xQuAD\\)\\: strength 0\\.1” lowers it" in told
 
 
 def test_a_point_is_told_with_what_is_sure_of_it():

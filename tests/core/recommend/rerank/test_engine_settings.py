@@ -19,15 +19,14 @@ REACH = Limits(np.array([[0.0, 0.2]]), np.array([[0.3, 1.0]]))
 
 def test_floors_and_ceilings_stay_within_reach():
     target = np.array([0.5, 0.5])
-    found = exposure_limits(target, REACH, floor=0.8, ceiling=1.2)
+    found = exposure_limits(target, floor=0.8, ceiling=1.2).within(REACH)
     np.testing.assert_allclose(found.low, [[0.3, 0.4]])
     np.testing.assert_allclose(found.high, [[0.6, 0.6]])
-    free = exposure_limits(target, REACH, floor=0, ceiling=None)
+    free = exposure_limits(target, floor=0, ceiling=None)
     assert np.isinf(free.low).all()
     assert np.isinf(free.high).all()
-    np.testing.assert_allclose(
-        exposure_limits(np.array([0.9, 0.1]), REACH, floor=0, ceiling=1.0).high, [[0.9, 0.2]]
-    )
+    capped = exposure_limits(np.array([0.9, 0.1]), floor=0, ceiling=1.0).within(REACH)
+    np.testing.assert_allclose(capped.high, [[0.9, 0.2]])
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ def test_the_guard_keeps_each_group_within_its_band(steered, band):
     plain = respond(market, np.zeros((2, 1)))
     everyone = float(market.shares @ plain.exposure[:, 0])
     assert plain.exposure[0, 0] > everyone + 0.1
-    limits = guard_limits(np.full(2, everyone), attainable(market), band)
+    limits = guard_limits(np.full(2, everyone), band).within(attainable(market))
     found = keep_limits(market, limits, rng=np.random.default_rng(0))
     assert (np.abs(found.response.exposure[:, 0] - everyone) < band + 0.005).all()
     assert found.prices[0, 0] < 0 < found.prices[1, 0]
@@ -67,12 +66,11 @@ def test_the_guard_keeps_each_group_within_its_band(steered, band):
 
 
 def test_without_a_band_or_a_measure_nothing_is_guarded():
-    reach = Limits(np.zeros((2, 1)), np.ones((2, 1)))
-    assert np.isinf(guard_limits(np.full(2, 0.5), reach, None).low).all()
-    some = guard_limits(np.array([0.5, np.nan]), reach, 0.1)
+    assert np.isinf(guard_limits(np.full(2, 0.5), None).low).all()
+    some = guard_limits(np.array([0.5, np.nan]), 0.1)
     np.testing.assert_allclose(some.low[0], 0.4)
     assert np.isinf(some.high[1])
-    assert np.isinf(access_limits(0.4, reach, None).low).all()
+    assert np.isinf(access_limits(0.4, 2, None).low).all()
 
 
 def test_groups_see_offers_alike(steered):
@@ -82,7 +80,8 @@ def test_groups_see_offers_alike(steered):
     plain = respond(market, np.zeros((2, 1)))
     overall = float(market.shares @ plain.exposure[:, 0])
     assert plain.exposure[0, 0] > 1.5 * plain.exposure[1, 0]
-    found = keep_limits(market, access_limits(overall, attainable(market), 0.1), rng=np.random.default_rng(0))
+    limits = access_limits(overall, 2, 0.1).within(attainable(market))
+    found = keep_limits(market, limits, rng=np.random.default_rng(0))
     assert found.kept
     assert found.response.exposure[:, 0].max() <= 1.1 * overall + 1e-3
     assert found.response.exposure[:, 0].min() >= 0.9 * overall - 1e-3

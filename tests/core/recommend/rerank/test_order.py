@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from core.recommend.rerank.order import AT_ONCE, best_first
+from core.recommend.rerank.order import NUMBERS, best_first
 
 VALUES = st.sampled_from([0.0, -0.0, 1.0, -1.0, 0.5, 1e-30, -1e30, float("inf"), float("-inf")])
 
@@ -20,7 +20,7 @@ def test_equal_ones_stay_as_they_were(relevance):
 
 
 def test_more_users_than_at_once():
-    relevance = np.random.default_rng(0).normal(size=(AT_ONCE + 3, 200)).astype(np.float32).round(1)
+    relevance = np.random.default_rng(0).normal(size=(NUMBERS // 200 + 3, 200)).astype(np.float32).round(1)
     np.testing.assert_array_equal(best_first(relevance), stable(relevance))
 
 

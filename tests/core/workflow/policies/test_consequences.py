@@ -1,6 +1,7 @@
 """What a policy does to everybody: by hand on a few lists, and as audits say it on a slice of a real shop."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,19 +9,23 @@ import pytest
 
 from core.fairness.pricing.steering import steering_metrics
 from core.metrics import NOTHING, per_user_metrics
+from core.recommend.rerank.batch import Candidates
+from core.recommend.rerank.dual import Limits, Solution
+from core.recommend.rerank.market import Response
 from core.schema.policies import PolicySettings
 from core.schema.settings import ALL, AuditSettings
 from core.workflow.audits.exposure import exposure
 from core.workflow.audits.pricing import deals_before
 from core.workflow.policies.consequences import consequences, gains_and_losses
+from core.workflow.policies.engine import Shortfall, limit_notes
 from core.workflow.policies.knobs import KNOBS
 from core.workflow.policies.presets import presets
 from core.workflow.policies.reasons import reasons
-from core.workflow.policies.rerank import as_lists
+from core.workflow.policies.rerank import apply, as_lists
 from core.workflow.policies.steps import RERANKERS
 from core.workflow.policies.tuning import open_tuner
 from core.workflow.policies.yardsticks import list_means, measure
-from tests.core.workflow.policies.made_policies import MOVES, K, policy
+from tests.core.workflow.policies.made_policies import MOVES, STILL, K, policy
 
 SETTINGS = AuditSettings(by=(("age",),), k=K, items_by="brand", draws=200, permutations=200)
 NONE = PolicySettings(k=K)
@@ -110,6 +115,26 @@ def test_changes_are_those_of_the_same_users(by, moved):
     assert set(counts.index) <= shown | {ALL}
 
 
+def test_groups_of_who_gains_stand_in_their_order(by, moved):
+    _, _, found = moved
+    counts, changed = gains_and_losses(found), found.changes[~found.changes["suppressed"]]
+    order = list(changed.loc[changed["metric"] == f"ndcg@{K}", "group"])
+    assert list(counts["group"]) == order
+    assert order[0] == ALL
+    assert len(order) > 3
+    turned = replace(found, per_user=found.per_user.iloc[::-1])
+    pd.testing.assert_frame_equal(gains_and_losses(turned), counts)
+
+
+def test_gaps_are_judged_by_the_tolerance_of_their_own_lists(by, moved):
+    """A share of the level: after a policy that lowers it the band is narrower, and that before stays as it was."""
+    before, after, found = moved
+    for lists, gaps in ((before, found.before), (after, found.after)):
+        rows = gaps[(gaps["metric"] == f"ndcg@{K}_gap") & ~gaps["suppressed"]]
+        level = lists.per_user[f"ndcg@{K}"].mean()
+        assert list(rows["tolerance"].unique()) == pytest.approx([SETTINGS.tolerance * level], rel=1e-6)
+
+
 def test_attention_moves_towards_its_floor(moved):
     _, _, found = moved
     seen = found.seen.set_index("group")
@@ -162,6 +187,85 @@ def test_presets_move_lists_and_say_so(tuner):
         applied = tuner.applied(PolicySettings(steps=preset.steps, k=K))
         assert (applied.candidates.lists(K) != tuner.candidates.lists(K)).any(), preset.aim
         json.dumps([step.settings for step in preset.steps])
+
+
+def test_presets_begin_mildly(tuner, by):
+    """On this slice and its hasty model, at most a few percent of accuracy."""
+    before = tuner.measured(by, NONE).per_user[f"ndcg@{K}"].mean()
+    for preset in presets(tuner.ground, ("age",), worst="45-54"):
+        after = tuner.measured(by, PolicySettings(steps=preset.steps, k=K)).per_user[f"ndcg@{K}"].mean()
+        assert after > 0.95 * before, preset.aim
+
+
+@pytest.mark.parametrize(
+    ("step", "settings", "said"),
+    [
+        ("exposure_limits", {"items_by": "popularity_band", "floor": 1.0}, "'tail' can get at most"),
+        ("exposure_limits", {"items_by": "brand", "ceiling": 1.0}, "' gets at least"),
+        ("fa_star_ir", {"items_by": "brand", "protected": "Private", "share": 0.95}, "too few protected"),
+    ],
+)
+def test_limits_that_are_not_kept_are_told_and_certified_by_nobody(tuner, step, settings, said):
+    """Few candidates leave no room."""
+    (stage,) = tuner.applied(policy((step, settings), width=K)).stages
+    assert stage.notes
+    assert all(isinstance(note, Shortfall) for note in stage.notes)
+    assert any(said in note for note in stage.notes)
+    assert not any("more relevant" in note for note in stage.notes)
+
+
+@pytest.mark.parametrize(
+    ("step", "settings", "said"),
+    [
+        ("price_guard", {"by": "age", "band": 0.01}, "can get at most a mean price percentile of "),
+        ("deal_access", {"by": "age", "gap": 0.1}, "can get at most 0.0 % of its attention on offers"),
+    ],
+)
+def test_a_group_that_cannot_come_near_the_others_is_named(tuner, step, settings, said):
+    """All candidates of one group are the cheapest that are not on offer."""
+    ground, users = tuner.ground, tuner.ground.user_groups("age")
+    percentile = np.where(ground.deals, np.nan, ground.price_percentiles)
+    items, own = tuner.candidates.items.copy(), users.codes == 1
+    items[own] = np.argsort(percentile)[: items.shape[1]]  # NaN is last
+    (stage,) = apply(Candidates(items, tuner.candidates.relevance), ground, policy((step, settings))).stages
+    (note,) = [one for one in stage.notes if one.startswith(f"'{users.names[1]}' {said}")]
+    assert isinstance(note, Shortfall)
+    assert "was asked for" in note
+    assert not any("more relevant" in one for one in stage.notes)
+
+
+@pytest.mark.parametrize(
+    ("step", "settings"),
+    [
+        ("exposure_limits", {"items_by": "price_band", "floor": 0.5}),
+        ("price_guard", {"by": "age", "band": 0.1}),
+        ("deal_access", {"by": "age", "gap": 0.5}),
+    ],
+)
+def test_limits_that_are_kept_are_certified(tuner, step, settings):
+    (note,) = tuner.applied(policy((step, settings))).notes
+    assert "more relevant" in note
+    assert not isinstance(note, Shortfall)
+
+
+@pytest.mark.parametrize("step", ["exposure_limits", "price_guard", "deal_access"])
+def test_without_limits_there_is_nothing_to_tell(tuner, step):
+    assert tuner.applied(policy((step, STILL[step]))).notes == ()
+
+
+def test_a_limit_that_prices_miss_is_named_with_how_far_off_it_is():
+    seen = Response(0.5, 0.5, np.array([0.5]), np.array([[0.28, 0.72]]), None)
+    limits = Limits(np.array([[0.3, -np.inf]]), np.array([[np.inf, 0.75]]))
+    found = Solution(np.zeros((1, 2)), seen, 0.5004, np.array([[0.02, 0.0]]))
+    (note,) = limit_notes(found, limits, limits, ("A", "B"), "{} % of the attention")
+    assert isinstance(note, Shortfall)
+    assert "'A' is furthest off, with 28.0 % of the attention instead of at least 30.0" in note
+    kept = replace(found, missed=np.zeros((1, 2)))
+    (note,) = limit_notes(kept, limits, limits, ("A", "B"), "{} % of the attention")
+    assert note == "No lists within these limits can be more than 0.1 % more relevant."
+    far = replace(kept, bound=0.6)
+    (note,) = limit_notes(far, limits, limits, ("A", "B"), "{} % of the attention")
+    assert "more than 20.0 % more relevant" in note
 
 
 def test_every_step_has_a_knob_that_rests_first():

@@ -9,9 +9,12 @@ import pytest
 from core.errors import InputError, NotFound, SettingsError
 from core.metrics import NOTHING
 from core.recommend.rerank.batch import EMPTY, Candidates
+from core.schema.policies import PolicySettings
+from core.schema.settings import settings_from
 from core.workflow.policies.ground import PROVIDER_SIZE
-from core.workflow.policies.rerank import apply, as_lists, batch_of_run, ground_of_run, rerank
+from core.workflow.policies.rerank import apply, as_lists, ground_of_run, rerank
 from core.workflow.policies.steps import RERANKERS
+from core.workflow.policies.tuning import open_tuner
 from tests.core.workflow.policies.made_policies import MOVES, STILL, K, policy
 
 
@@ -56,8 +59,8 @@ def test_floors_are_kept_and_what_is_out_of_reach_is_said(made):
     seen = np.array([((groups.codes[lists] == h) @ ground.weights).mean() for h in range(len(groups.names))])
     assert (seen >= 0.9 * groups.sizes / groups.sizes.sum() - 2e-3).all()
     assert "more relevant" in found.notes[0]
-    narrow = batch_of_run(made[0], made[1], ground.shop.dataset, split="test", width=K)
-    few = apply(narrow, ground, policy(("exposure_limits", {"items_by": "popularity_band", "floor": 1.0})))
+    asked = "exposure_limits", {"items_by": "popularity_band", "floor": 1.0}
+    few = apply(batch, ground, policy(asked, width=K))
     assert any("'tail' can get at most" in note for note in few.notes)
 
 
@@ -146,6 +149,48 @@ def test_without_candidates_there_is_nothing_to_rerank(made):
     nobody = Candidates(np.full_like(batch.items, NOTHING), np.full_like(batch.relevance, EMPTY))
     with pytest.raises(InputError, match="Nobody has candidates"):
         apply(nobody, ground, policy(("exposure_limits", {"floor": 0.5})))
+
+
+def test_candidates_beyond_the_width_are_shown_to_nobody_whoever_makes_the_lists(made):
+    """The desk, the frontier, a confirmation and what is published make the same lists of one policy."""
+    workspace, run, batch, ground = made
+    narrow = policy(("exposure_limits", {"items_by": "popularity_band", "floor": 0.6}), width=15)
+    found = apply(batch, ground, narrow)
+    assert found.candidates.items.shape[1] == 15
+    np.testing.assert_array_equal(
+        np.sort(found.candidates.items, axis=1), np.sort(batch.items[:, :15], axis=1)
+    )
+    wide = apply(batch, ground, narrow.model_copy(update={"width": 200})).candidates
+    assert (wide.lists(K) != found.candidates.lists(K)).any()
+    on_the_desk = open_tuner(workspace, run, ground.shop, k=K, split="test").applied(narrow)
+    np.testing.assert_array_equal(on_the_desk.candidates.items, found.candidates.items)
+    published = rerank(workspace, run.id, narrow).lists
+    pd.testing.assert_frame_equal(published, as_lists(found.candidates, K))
+
+
+def test_what_is_kept_of_narrow_candidates_is_found_again(made):
+    _, _, batch, _ = made
+    assert batch.first(15) is batch.first(15)
+    assert batch.first(1000) is batch
+
+
+def test_a_policy_needs_as_many_candidates_as_its_lists_are_long():
+    with pytest.raises(SettingsError, match="width 5 leaves too few candidates for lists of 10"):
+        settings_from(PolicySettings, {"k": 10, "width": 5})
+
+
+def test_numbers_of_users_are_cut_as_the_step_says(made):
+    """A group of three is another than one of five, so the step carries the cut with it."""
+    _, _, batch, ground = made
+    years = np.random.default_rng(0).permutation(len(ground.shop.users)).astype(float)
+    other = replace(ground, shop=replace(ground.shop, users=ground.shop.users.assign(years=years)))
+    three, five = (other.user_groups("years", bins).names for bins in (3, 5))
+    assert (len(three), len(five)) == (3, 5)
+    only_three = next(name for name in three if name not in five)
+    asked = {"by": "years", "user_group": only_three, "items": 0.05, "users": 0.5}
+    apply(batch, other, policy(("two_sided_penalty", asked | {"bins": 3})))
+    with pytest.raises(NotFound, match="no group"):
+        apply(batch, other, policy(("two_sided_penalty", asked)))
 
 
 def test_all_steps_are_checked_before_the_first_one_runs(made):
