@@ -77,6 +77,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = str(options.threads)
+    os.environ["OMP_WAIT_POLICY"] = "passive"  # as the app sets it
     each = peers(options.peer_users, options.k)["constrained_sort"]["ranking"] / options.peer_users
     rows = []
     for n_users in options.users:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from core.commands import THEMES
+from core.commands.shell import CheckFailed
 from core.errors import EvenhandError, InputError
 from core.store.workspace import Workspace
 
@@ -18,9 +19,12 @@ from core.store.workspace import Workspace
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status."""
     options = parser().parse_args(arguments, argparse.Namespace(workspace=None, json=False))
+    status = 0
     try:
         workspace = Workspace.open(options.workspace)
         answer, text = options.command(workspace, options)
+    except CheckFailed as failed:
+        (answer, text), status = failed.answer, 1
     except (EvenhandError, OSError) as error:
         print(f"error: {_one_line(error)}", file=sys.stderr)
         return 2 if isinstance(error, InputError) else 1
@@ -29,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     if answer is not None:
         _print(json.dumps(answer, allow_nan=False) if options.json else text)
-    return 0
+    return status
 
 
 def _one_line(error: Exception) -> str:

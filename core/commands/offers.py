@@ -7,6 +7,7 @@ from core.commands.settings import add_settings, settings_given
 from core.commands.shell import Answer, Command
 from core.errors import SettingsError
 from core.schema.settings import AuditSettings, parse_by, settings_from
+from core.store.trail import COMMAND_LINE
 from core.store.workspace import Workspace
 
 NO_PARITY = "none"
@@ -49,7 +50,6 @@ def _offers(workspace: Workspace, options: argparse.Namespace) -> Answer:
         raise SettingsError(
             f"--by {options.by[:80]}: a plan has one grouping, of one attribute or two crossed."
         )
-    found = offer_report(
-        workspace, dataset.id, settings, settings_from(AuditSettings, {"by": by}), out=options.out
-    )
+    audit = settings_from(AuditSettings, {"by": by})
+    found = offer_report(workspace, dataset.id, settings, audit, out=options.out, who=COMMAND_LINE)
     return found.record(), found.as_text()

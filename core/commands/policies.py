@@ -7,7 +7,7 @@ import yaml
 
 from core.commands.settings import add_policy, policy_given
 from core.commands.shell import Answer, Command, ProgressLine
-from core.schema.documents import Policy
+from core.schema.documents import Decision, Policy
 from core.schema.settings import settings_from
 from core.store.workspace import Workspace
 
@@ -24,7 +24,7 @@ def add(command: Command) -> None:
     add_policy(sub, "steps of re-ranking and their settings (docs/policies.md)", required=True)
     sub.add_argument("--name", required=True)
     sub.add_argument("--aim", required=True, help="what it is for, in plain words")
-    _add_author(sub)
+    add_author(sub)
     sub.add_argument("--note", default="", help="anything else that is worth knowing")
     sub = command("policies", _list, "the saved policies, newest first")
     sub.add_argument("--dataset", help="only those of this prepared dataset")
@@ -34,7 +34,7 @@ def add(command: Command) -> None:
         "publish", _publish, "make everybody's lists under a saved policy, and let the shop read them"
     )
     sub.add_argument("policy", help=SAVED)
-    _add_author(sub)
+    add_author(sub)
     sub = command("rollback", _rollback, "serve lists again that were served before")
     sub.add_argument("dataset")
     sub.add_argument(
@@ -42,14 +42,15 @@ def add(command: Command) -> None:
         metavar="P",
         help=f"a publication, or {SAVED}; default: what was served before the present lists",
     )
-    _add_author(sub)
+    add_author(sub)
     sub = command(
         "publications", _publications, "what the shop was served, by whom and when; the first is now"
     )
     sub.add_argument("dataset")
 
 
-def _add_author(parser: argparse.ArgumentParser) -> None:
+def add_author(parser: argparse.ArgumentParser) -> None:
+    """The option --author."""
     parser.add_argument("--author", required=True, metavar="W", help="who answers for it")
 
 
@@ -71,14 +72,25 @@ def _save(workspace: Workspace, options: argparse.Namespace) -> Answer:
 def _list(workspace: Workspace, options: argparse.Namespace) -> Answer:
     from core.data.dataset import load
     from core.workflow.policies.saved import list_policies
+    from core.workflow.policies.signing import last_decisions
 
     dataset = None if options.dataset is None else load(workspace, options.dataset).id
     found = list_policies(workspace, dataset=dataset)
-    lines = [
-        f"{policy.reference} ({policy.id}), {policy.dataset}, {policy.author}, {policy.created_at[:16]}: {policy.aim}"
+    last: dict[str, Decision] = {}
+    for each in {policy.dataset for policy in found}:
+        last |= last_decisions(workspace, each)
+    told = [
+        _record(policy) | {"decision": last[policy.id].model_dump() if policy.id in last else None}
         for policy in found
     ]
-    return {"policies": [_record(policy) for policy in found]}, "\n".join(lines) or "No policy is saved."
+    return {"policies": told}, "\n".join(
+        _line(policy, last.get(policy.id)) for policy in found
+    ) or "No policy is saved."
+
+
+def _line(policy: Policy, last: Decision | None) -> str:
+    where = "" if last is None else f"; {last.decided} by {last.author}, {last.at[:16]}"
+    return f"{policy.reference} ({policy.id}), {policy.dataset}, {policy.author}, {policy.created_at[:16]}: {policy.aim}{where}"
 
 
 def _show(workspace: Workspace, options: argparse.Namespace) -> Answer:

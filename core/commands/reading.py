@@ -8,6 +8,7 @@ from core.commands.settings import add_policy, add_settings, policy_given, setti
 from core.commands.shell import Answer, Command, ProgressLine
 from core.errors import SettingsError
 from core.schema.settings import AuditSettings, parse_by, settings_from
+from core.store.trail import COMMAND_LINE
 from core.store.workspace import Workspace
 
 
@@ -56,7 +57,8 @@ def _recommend(workspace: Workspace, options: argparse.Namespace) -> Answer:
     from core.workflow.recommending import recommend
 
     policy = policy_given(workspace, options, k=options.k)
-    found = recommend(workspace, options.run, options.out, k=options.k, users=options.users, policy=policy)
+    asked = {"k": options.k, "users": options.users, "policy": policy, "who": COMMAND_LINE}
+    found = recommend(workspace, options.run, options.out, **asked)
     answer = {"run": options.run, "out": str(options.out), "rows": found.rows, "notes": list(found.notes)}
     return answer, "\n".join([f"{found.rows:,} rows in {options.out}", *found.notes])
 

@@ -10,6 +10,14 @@ Answer = tuple[dict[str, Any] | None, str]  # one JSON object, and the same as t
 Command = Callable[[str, Callable[..., Answer], str], argparse.ArgumentParser]
 
 
+class CheckFailed(Exception):
+    """What a check found is printed as any answer is, and the exit status is 1."""
+
+    def __init__(self, answer: Answer):
+        super().__init__()
+        self.answer = answer
+
+
 class ProgressLine:
     """Progress on standard error: one line per stage, and one a few seconds while it lasts."""
 

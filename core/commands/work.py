@@ -11,6 +11,7 @@ from core.commands.settings import add_settings, settings_given
 from core.commands.shell import Answer, Command, ProgressLine
 from core.schema.documents import new_id
 from core.schema.settings import DatasetSettings, SearchSettings, TrainSettings, settings_from
+from core.store.trail import COMMAND_LINE
 from core.store.workspace import Workspace
 
 BACKGROUND = 5  # niceness of workers: pages come first
@@ -52,7 +53,14 @@ def _prepare(workspace: Workspace, options: argparse.Namespace) -> Answer:
     if options.protected is not None:
         protected = [name.strip() for name in options.protected.split(",") if name.strip()]
     settings = settings_from(DatasetSettings, settings_given(options, protected=protected))
-    dataset = prepare(workspace, options.source, settings, path=options.path, progress=ProgressLine())
+    dataset = prepare(
+        workspace,
+        options.source,
+        settings,
+        path=options.path,
+        who=COMMAND_LINE,
+        progress=ProgressLine(),
+    )
     quality = pd.DataFrame([rule.model_dump() for rule in dataset.quality])
     counts = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in dataset.counts.items())
     text = f"dataset {dataset.id}: {dataset.name}\n{counts}\n\n{quality.to_string(index=False)}"
@@ -65,7 +73,13 @@ def _train(workspace: Workspace, options: argparse.Namespace) -> Answer:
     settings = settings_from(TrainSettings, settings_given(options, device=options.device))
     run_id = new_id("run")
     run = train(
-        workspace, options.dataset, settings, run_id=run_id, name=options.name, progress=ProgressLine()
+        workspace,
+        options.dataset,
+        settings,
+        run_id=run_id,
+        name=options.name,
+        who=COMMAND_LINE,
+        progress=ProgressLine(),
     )
     answer = {"run": run.id, "device": run.device, "seconds": run.seconds}
     return answer, f"run {run.id} on {run.device} ({run.device_reason}) in {run.seconds:.0f} s"
@@ -80,6 +94,7 @@ def _import_lists(workspace: Workspace, options: argparse.Namespace) -> Answer:
         options.file,
         run_id=new_id("run"),
         name=options.name,
+        who=COMMAND_LINE,
         progress=ProgressLine(),
     )
     notes = run.reports["recommender"].notes

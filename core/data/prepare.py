@@ -17,6 +17,7 @@ from core.schema.documents import DATASETS, Artefact, Dataset, now
 from core.schema.settings import SPLITS, DatasetSettings
 from core.schema.tables import BASKET, IN_CATALOGUE, ITEM, SPLIT, USER, Tables
 from core.store.artefacts import sha256
+from core.store.trail import PROGRAM, record
 from core.store.workspace import Workspace
 
 FORMAT = 1  # rises when the same source and settings would give other tables than before
@@ -28,6 +29,7 @@ def prepare(
     settings: DatasetSettings,
     *,
     path: Path | None = None,
+    who: str = PROGRAM,
     progress: Progress = quiet,
 ) -> Dataset:
     """Prepare a dataset and commit it to the workspace.
@@ -38,6 +40,7 @@ def prepare(
     Args:
         source: a name in SOURCES.
         path: where the source's files lie, if it needs to be told.
+        who: asked for it, for the audit trail.
 
     Raises:
         NotFound: no such source. TableError: the data break a contract. SettingsError: the settings do not
@@ -63,6 +66,7 @@ def prepare(
         **_described(prepared, settings),
     )
     workspace.documents.put(DATASETS, dataset.dump())
+    record(workspace, "prepared", who=who, about={"dataset": dataset.id}, details={"source": source})
     return dataset
 
 

@@ -12,7 +12,7 @@ from core.fairness.partition import Partition
 from core.fairness.rows import STATISTICS, AuditRow
 from core.fairness.stats import Interval, p_values
 from core.fairness.suppression import HIDDEN, HIDDEN_TEXT, SHOWN, group_states
-from core.fairness.totals import permuted_totals, total_intervals
+from core.fairness.totals import Variance, permuted_totals, slopes, spread_along, total_intervals
 from core.schema.settings import ALL, Statistics
 
 OPTIONAL = ("low", "high", "p_value", "null_low", "null_high")
@@ -190,6 +190,7 @@ def compare_totals(
         return stacked.reshape(*totals.shape[:-2], -1)
 
     rng, options = generator(part, settings), {"n_groups": part.n_strata}
+    few = contributions.shape[1] <= statistic(np.zeros((part.n_strata, contributions.shape[1]))).shape[-1]
     with np.errstate(invalid="ignore", divide="ignore"):
         found = total_intervals(
             contributions,
@@ -198,6 +199,7 @@ def compare_totals(
             draws=settings.draws,
             confidence=settings.confidence,
             rng=rng,
+            variance=_variance(measure, part, compared) if few else None,
             **options,
         )
         null = permuted_totals(
@@ -212,6 +214,30 @@ def compare_totals(
     mean, overall, gap, ratio = _split(found, size)
     p_value, low, high = against_null(gap.value, null_gaps, settings)
     return Contrasts(part.n[: part.n_shown], compared, mean, overall, gap, ratio, p_value, low, high)
+
+
+def _variance(measure: Measure, part: Partition, compared: np.ndarray) -> Variance:
+    """Squared standard errors of what `compare_totals` tells, in its order: the variance of totals along the slopes of the
+    measure at a group's own totals, and at those of the others, who are other users."""
+
+    def variance(totals: np.ndarray, step: np.ndarray, scatter: np.ndarray) -> np.ndarray:
+        all_users, all_scatter = totals.sum(axis=1, keepdims=True), scatter.sum(axis=1, keepdims=True)
+        if part.reference is None:
+            others, their_scatter = all_users - totals[:, compared], all_scatter - scatter[:, compared]
+        else:
+            others, their_scatter = totals[:, [part.reference]], scatter[:, [part.reference]]
+        own, overall, other = (
+            spread_along(spread, slopes(measure, users, step))  # (B, R, K)
+            for users, spread in ((totals, scatter), (all_users, all_scatter), (others, their_scatter))
+        )
+        value, beside = measure(totals)[:, compared], measure(others)
+        beside = np.where(beside != 0, beside, np.nan)
+        gap = own[:, compared] + other
+        ratio = own[:, compared] / beside**2 + other * (value / beside**2) ** 2
+        parts = own[:, : part.n_shown], overall, gap, np.nan_to_num(ratio, posinf=0.0)
+        return np.concatenate(parts, axis=1).reshape(len(totals), -1)
+
+    return variance
 
 
 def contrasts(

@@ -4,13 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from core.fairness.rows import AuditRow
+from core.fairness.rows import AuditRow, with_detectable
 from core.fairness.verdicts import judge
 from core.schema.settings import Statistics
 
 
 def judged(rows: list[AuditRow], settings: Statistics) -> list[AuditRow]:
-    """The same rows; those with a p-value and a tolerance are judged as one family (`core.fairness.verdicts`)."""
+    """The same rows; those with a p-value and a tolerance are judged as one family (`core.fairness.verdicts`).
+
+    All gaps that were tested are told with the smallest one that would be found.
+    """
+    rows = [with_detectable(row, settings) for row in rows]
     asked = [place for place, row in enumerate(rows) if row.p_value is not None and row.tolerance is not None]
     if not asked:
         return rows

@@ -1,6 +1,6 @@
 """The tidy table of an audit, one row per section, attribute, group, metric and statistic."""
 
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -9,10 +9,11 @@ import pandas as pd
 from core.fairness.comparison import Comparison
 from core.fairness.groups import ALL
 from core.fairness.partition import Partition
+from core.fairness.shrinkage import detectable_of_interval
 from core.fairness.stats import Interval
 from core.fairness.suppression import HIDDEN_TEXT
 from core.fairness.verdicts import Verdicts
-from core.schema.settings import AuditSettings
+from core.schema.settings import AuditSettings, Statistics
 
 SECTIONS = ("users", "exposure", "pricing", "service")
 STATISTICS = {"mean": "", "gap": "_gap", "ratio": "_ratio"}  # statistic -> suffix of the metric's name
@@ -34,6 +35,7 @@ class AuditRow:
         verdict: unequal, equal_within_tolerance, not_enough_data; none where nothing is judged.
         suppressed: hidden; such a row carries no number. small: fewer users than `small_group`.
         more_users: how many more users of the group would decide an open verdict; a million: no number would.
+        detectable: of a gap, the smallest true one that its test, taken alone, would find four times in five.
     """
 
     section: str
@@ -55,14 +57,25 @@ class AuditRow:
     suppressed: bool = False
     small: bool = False
     more_users: int | None = None
+    detectable: float | None = None
 
 
-NUMBERS = ("value", "low", "high", "p_value", "p_adjusted", "null_low", "null_high", "tolerance")
+NUMBERS = (
+    "value",
+    "low",
+    "high",
+    "p_value",
+    "p_adjusted",
+    "null_low",
+    "null_high",
+    "tolerance",
+    "detectable",
+)
 
 
 def tidy(rows: list[AuditRow]) -> pd.DataFrame:
     """The rows as a table: numbers are floats (NaN where none), `more_users` a nullable integer."""
-    frame = pd.DataFrame([asdict(row) for row in rows], columns=[field.name for field in fields(AuditRow)])
+    frame = pd.DataFrame([vars(row) for row in rows], columns=[field.name for field in fields(AuditRow)])
     mixed = dict.fromkeys(("n", "reference", "verdict"), object)
     return frame.astype(dict.fromkeys(NUMBERS, float) | mixed | {"more_users": "Int64"})
 
@@ -70,6 +83,17 @@ def tidy(rows: list[AuditRow]) -> pd.DataFrame:
 def records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows as JSON-ready dictionaries: plain Python values, None in place of NaN."""
     return rows.astype(object).where(rows.notna(), None).to_dict("records")
+
+
+def with_detectable(row: AuditRow, settings: Statistics) -> AuditRow:
+    """A gap that was tested, with the smallest true one that would be found, as the width of its interval tells it.
+
+    Not of a distance, which is never below zero: its interval says how large it is, not how sure zero would be.
+    """
+    if row.statistic != "gap" or None in (row.low, row.high, row.null_low) or row.null_low >= 0:
+        return row
+    found = detectable_of_interval(row.low, row.high, confidence=settings.confidence)
+    return replace(row, detectable=float(found))
 
 
 def partition_rows(
@@ -139,7 +163,7 @@ def _shown_row(
     if row.statistic == "mean":
         return row
     band = {"null_low": float(found.null_low[c, k]), "null_high": float(found.null_high[c, k])}
-    return replace(row, **found.gap.at(c, k), **band)
+    return with_detectable(replace(row, **found.gap.at(c, k), **band), settings)
 
 
 def _range_row(blank: AuditRow, part: Partition, found: Comparison, k: int, tolerance: float) -> AuditRow:

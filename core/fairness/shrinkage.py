@@ -59,3 +59,12 @@ def minimum_detectable_gap(error: np.ndarray, *, confidence: float, power: float
         error: standard error of the gap; with n users in each of two groups and deviation s it is s * sqrt(2 / n).
     """
     return (stats.norm.isf((1 - confidence) / 2) + stats.norm.ppf(power)) * error
+
+
+def detectable_of_interval(low: np.ndarray, high: np.ndarray, *, confidence: float) -> np.ndarray:
+    """`minimum_detectable_gap` of a gap of which the interval at this level is known.
+
+    Half of its width stands for so many standard errors as the normal distribution has it.
+    """
+    error = (high - low) / 2 / stats.norm.isf((1 - confidence) / 2)
+    return minimum_detectable_gap(error, confidence=confidence)

@@ -11,6 +11,7 @@ from core.progress import Progress, part_of
 from core.schema.documents import Run
 from core.schema.policies import PolicySettings
 from core.schema.settings import AuditSettings, DatasetSettings, SearchSettings, TrainSettings, settings_from
+from core.store.trail import BY_ITSELF, PAGE
 from core.store.workspace import Workspace
 
 Task = Callable[[Workspace, Mapping[str, Any], JobContext], dict[str, Any]]
@@ -27,7 +28,7 @@ def prepare(workspace: Workspace, params: Mapping[str, Any], context: JobContext
     Returns:
         the id of the `dataset`.
     """
-    return {"dataset": _prepare(workspace, params, context)}
+    return {"dataset": _prepare(workspace, params, context, PAGE)}
 
 
 def train(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
@@ -39,11 +40,11 @@ def train(workspace: Workspace, params: Mapping[str, Any], context: JobContext) 
     Returns:
         the ids of the `dataset` and the `run`.
     """
-    return {"dataset": params["dataset"], "run": _train(workspace, params, context, context)}
+    return {"dataset": params["dataset"], "run": _train(workspace, params, context, context, PAGE)}
 
 
 def prepare_and_train(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
-    """Prepare a source and train a first recommender on it.
+    """Prepare a source and train a first recommender on it: what an empty workspace begins with by itself.
 
     Args:
         params: `prepare` and `train`: the parameters of those tasks; `train` needs no dataset.
@@ -51,9 +52,9 @@ def prepare_and_train(workspace: Workspace, params: Mapping[str, Any], context: 
     Returns:
         the ids of the `dataset` and the `run`.
     """
-    dataset = _prepare(workspace, params["prepare"], part_of(context, 0.0, PREPARE_SHARE))
+    dataset = _prepare(workspace, params["prepare"], part_of(context, 0.0, PREPARE_SHARE), BY_ITSELF)
     asked = {**params.get("train", {}), "dataset": dataset}
-    run = _train(workspace, asked, context, part_of(context, PREPARE_SHARE, 1.0))
+    run = _train(workspace, asked, context, part_of(context, PREPARE_SHARE, 1.0), BY_ITSELF)
     return {"dataset": dataset, "run": run}
 
 
@@ -87,8 +88,8 @@ def import_lists(workspace: Workspace, params: Mapping[str, Any], context: JobCo
     """
     from core.workflow.importing import import_lists as keep_lists
 
-    path, name = Path(params["path"]), params.get("name", "")
-    run = keep_lists(workspace, params["dataset"], path, run_id=_run_id(context), name=name, progress=context)
+    named = {"run_id": _run_id(context), "name": params.get("name", ""), "who": PAGE}
+    run = keep_lists(workspace, params["dataset"], Path(params["path"]), **named, progress=context)
     return {"dataset": params["dataset"], "run": run.id}
 
 
@@ -155,15 +156,17 @@ def _run_id(context: JobContext) -> str:
     return f"run-{context.job_id.removeprefix('job-')}"
 
 
-def _prepare(workspace: Workspace, params: Mapping[str, Any], progress: Progress) -> str:
+def _prepare(workspace: Workspace, params: Mapping[str, Any], progress: Progress, who: str) -> str:
     from core.data.prepare import prepare as prepare_source  # torch and pandas load once there is work
 
     settings = settings_from(DatasetSettings, params.get("settings", {}))
     path = Path(params["path"]) if params.get("path") else None
-    return prepare_source(workspace, params["source"], settings, path=path, progress=progress).id
+    return prepare_source(workspace, params["source"], settings, path=path, who=who, progress=progress).id
 
 
-def _train(workspace: Workspace, params: Mapping[str, Any], context: JobContext, progress: Progress) -> str:
+def _train(
+    workspace: Workspace, params: Mapping[str, Any], context: JobContext, progress: Progress, who: str
+) -> str:
     from core.workflow.training import train as train_run
 
     settings = settings_from(TrainSettings, params.get("settings", {}))
@@ -173,6 +176,7 @@ def _train(workspace: Workspace, params: Mapping[str, Any], context: JobContext,
         settings,
         run_id=_run_id(context),
         name=params.get("name", ""),
+        who=who,
         progress=part_of(progress, 0.0, TRAIN_SHARE),
         scratch=context.scratch,
     )

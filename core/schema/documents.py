@@ -5,12 +5,13 @@ import secrets
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 ID_PATTERN = re.compile(r"^[a-z][a-z0-9_-]{2,63}$")
 DATASETS, RUNS, JOBS, SEARCHES = "datasets", "runs", "jobs", "searches"
 FRONTIERS, CONFIRMATIONS = "frontiers", "confirmations"
 POLICIES, PUBLICATIONS, RECOMMENDATIONS, SERVINGS = "policies", "publications", "recommendations", "servings"
+DECISIONS, GOVERNANCE, TRAIL = "decisions", "governance", "trail"
 
 
 def new_id(kind: str) -> str:
@@ -298,3 +299,59 @@ class Serving(Document):
     at: str
     by: Literal["publish", "rollback"]
     replaced: str | None  # the publication served until then
+
+
+class Decision(Document):
+    """What somebody decided about a saved policy; the highest number says where it stands."""
+
+    policy: str
+    dataset: str
+    number: int  # of this policy, from 1
+    decided: Literal["proposed", "approved", "returned"]
+    author: str
+    comment: str
+    at: str
+
+
+class Governance(Document):
+    """What this workspace asks of those who work in it, from then on; the highest number holds."""
+
+    number: int  # from 1
+    settings: dict[str, Any]  # GovernanceSettings
+    author: str
+    at: str
+
+
+Deed = Literal[
+    "prepared",
+    "trained",
+    "imported",
+    "saved",
+    "confirmed",
+    "published",
+    "rolled_back",
+    "exported",
+    "proposed",
+    "approved",
+    "returned",
+    "governed",
+]
+
+
+class TrailEntry(Document):
+    """One deed: who did what to what. Its hash covers every other field, the hash of the entry before it included."""
+
+    number: int  # from 1
+    at: str
+    who: str
+    did: Deed
+    about: dict[str, str]  # ids: dataset, run, policy, publication, ...
+    details: dict[str, str | int | bool | None]
+    previous: str  # hash of the entry before; a fixed word for the first
+    hash: str
+
+    @field_validator("at")
+    @classmethod
+    def _a_time(cls, at: str) -> str:
+        datetime.fromisoformat(at)
+        return at

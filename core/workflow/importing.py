@@ -9,6 +9,7 @@ from core.progress import Progress, part_of, quiet
 from core.schema.documents import RUNS, Artefact, Dataset, ModelReport, Run, now
 from core.schema.settings import LONGEST_LIST, TrainSettings
 from core.schema.tables import ITEM, RANK, SCORE, USER
+from core.store.trail import PROGRAM, record
 from core.store.workspace import Workspace
 from core.workflow.auditing import notes_on_lists
 from core.workflow.keeping import accuracy_of, accuracy_of_baselines, means, means_of_baselines, written
@@ -25,6 +26,7 @@ def import_lists(
     *,
     run_id: str,
     name: str = "",
+    who: str = PROGRAM,
     progress: Progress = quiet,
 ) -> Run:
     """Keep everything that an audit of a file's lists needs: they are judged on the test split.
@@ -36,6 +38,7 @@ def import_lists(
         path: as for `read_own_lists`.
         run_id: id of the run to commit; repeating a call with the same id repeats its write.
         name: of the run; empty: that of the file.
+        who: asked for it, for the audit trail.
 
     Raises:
         TableError: the file breaks its contract. InputError: no row can be used. NotFound: no such dataset.
@@ -61,6 +64,7 @@ def import_lists(
         artefacts=written(workspace, run_id, tables, {}),
     )
     workspace.documents.put(RUNS, run.dump())
+    record(workspace, "imported", who=who, about={"dataset": dataset.id, "run": run.id})
     return run
 
 

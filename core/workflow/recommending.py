@@ -12,6 +12,7 @@ from core.schema.documents import Dataset
 from core.schema.policies import PolicySettings
 from core.schema.settings import LONGEST_LIST
 from core.schema.tables import ITEM, ITEM_ID, RANK, SCORE, USER, USER_ID
+from core.store.trail import PROGRAM, record
 from core.store.workspace import Workspace
 from core.workflow.parquet_out import checked_path, write_whole
 from core.workflow.policies.rerank import PolicyLists, rerank
@@ -34,10 +35,14 @@ def recommend(
     k: int = 20,
     users: Path | None = None,
     policy: PolicySettings | None = None,
+    who: str = PROGRAM,
 ) -> Written:
     """Write the top k of every user (or of the users named in a file) to `out`, as the model or a policy orders them.
 
     Columns: user_id, item_id (text), rank (int, from 1), score (float, comparable within one user only).
+
+    Args:
+        who: asked for it, for the audit trail.
 
     Raises:
         SettingsError: k is out of range, `out` is no Parquet path, or the policy has a step that there is not.
@@ -57,6 +62,8 @@ def recommend(
     if users is not None:
         lists = lists[lists[USER].isin(_codes(users, table(workspace, dataset, "users", [USER_ID])[USER_ID]))]
     write_whole(with_own_ids(workspace, dataset, lists), out)
+    about, details = {"dataset": dataset.id, "run": run.id}, {"file": out.name, "rows": len(lists)}
+    record(workspace, "exported", who=who, about=about, details=details)
     return Written(len(lists), made.notes)
 
 

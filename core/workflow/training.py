@@ -10,6 +10,7 @@ from core.progress import Progress, part_of, quiet
 from core.recommend.candidates import candidates
 from core.schema.documents import RUNS, Artefact, Dataset, ModelReport, Run, now
 from core.schema.settings import TrainSettings
+from core.store.trail import PROGRAM, record
 from core.store.workspace import Workspace
 from core.train.fit import TrainedModel, fit
 from core.train.weights import save
@@ -26,6 +27,7 @@ def train(
     *,
     run_id: str,
     name: str = "",
+    who: str = PROGRAM,
     progress: Progress = quiet,
     scratch: Path | None = None,
 ) -> Run:
@@ -33,6 +35,7 @@ def train(
 
     Args:
         run_id: id of the run to commit; repeating a call with the same id repeats its write.
+        who: asked for it, for the audit trail.
         scratch: folder for checkpoints; a call that finds one there goes on from it.
 
     Raises:
@@ -65,6 +68,7 @@ def train(
     reports = {"recommender": recommender_report(trained)} | fair | further.reports
     run = _described(dataset, trained, tables, reports, id=run_id, name=name, artefacts=artefacts)
     workspace.documents.put(RUNS, run.dump())
+    record(workspace, "trained", who=who, about={"dataset": dataset.id, "run": run.id})
     return run
 
 

@@ -7,16 +7,29 @@ from core.fairness.definitions import definition_of
 from core.figures.definitions import as_markdown
 from core.figures.numbers import MISSING, count, p_value, with_interval
 from core.figures.text import plain
+from core.schema.definitions import Definition
 from core.schema.settings import ALL, REST
 from pages.ui import blocks
+
+DETECTABLE = "Gap that would be found"
+_HELP = {
+    "By chance alone": "Where the number would lie if there were no difference",
+    "p, corrected": "How often chance alone does as much, corrected for all comparisons of the page",
+    DETECTABLE: "The smallest true gap that this test, taken alone, would find four times in five with so many users",
+}
 
 
 def explained(metric: str, *, section: str, key: str) -> None:
     """A button with a metric's name that opens its definition."""
     found = definition_of(metric, section)
     if found is not None:
-        with st.popover(found.name, icon=":material/help:", type="tertiary", key=f"define-{key}-{metric}"):
-            st.markdown(as_markdown(found))
+        button(found, key=f"define-{key}-{metric}")
+
+
+def button(definition: Definition, *, key: str) -> None:
+    """A button with the name of what it defines."""
+    with st.popover(definition.name, icon=":material/help:", type="tertiary", key=key):
+        st.markdown(as_markdown(definition))
 
 
 def all_explained(metrics: list[str], *, section: str, key: str) -> None:
@@ -26,6 +39,14 @@ def all_explained(metrics: list[str], *, section: str, key: str) -> None:
             explained(metric, section=section, key=key)
 
 
+def together(label: str, metrics: list[str], *, section: str, key: str) -> None:
+    """One button for several metrics that stand in one figure."""
+    with st.popover(label, icon=":material/help:", type="tertiary", key=f"define-{key}"):
+        for metric in metrics:
+            if (found := definition_of(metric, section)) is not None:
+                st.markdown(as_markdown(found))
+
+
 @st.fragment
 def metric_table(rows: pd.DataFrame, *, name: str, section: str) -> None:
     """Every row of a section; picking one opens the definition of its metric."""
@@ -33,6 +54,7 @@ def metric_table(rows: pd.DataFrame, *, name: str, section: str) -> None:
     picked = st.dataframe(
         shown,
         hide_index=True,
+        column_config={name: st.column_config.TextColumn(help=words) for name, words in _HELP.items()},
         height="content" if len(shown) <= blocks.MOST_ROWS else 35 * (blocks.MOST_ROWS + 1),
         key=f"metrics-{name}",
         on_select="rerun",
@@ -84,5 +106,6 @@ def named(rows: pd.DataFrame, section: str) -> pd.DataFrame:
         "Compared with": rows["reference"].fillna("").replace(REST, "everyone else").map(plain),
         "p, corrected": rows["p_adjusted"].map(p_value).replace(MISSING, ""),
         "Verdict": rows["verdict"].fillna("").str.replace("_", " "),
+        DETECTABLE: ["" if pd.isna(gap) else short(gap) for gap in rows["detectable"]],
     }
     return pd.DataFrame(columns)

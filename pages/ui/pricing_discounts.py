@@ -12,6 +12,7 @@ from core.figures.units import POINTS
 from core.figures.verdict_table import verdict_table
 from core.schema.settings import ALL
 from pages.ui import blocks, cached, definitions, links
+from pages.ui.folds import fold
 from pages.ui.group_picker import hidden_caption
 from pages.ui.shell import View
 
@@ -23,6 +24,7 @@ KINDS = {
 }
 WAYS = {"rate": "how often", "depth": "how deep"}
 SAME = "_same_product"
+YES_NO = {False: "no", True: "yes"}
 
 
 def show(view: View, groups: list[str]) -> None:
@@ -76,7 +78,9 @@ def _choose(known: set[str]) -> str:
     )
     links.publish_choice("way", way, default="depth")
     metric = f"{kind}_discount_{way}"
-    alike = right.toggle("Same product, week and store only", key="alike")
+    links.restore("alike", [False, True], False, text=YES_NO.get)
+    alike = right.toggle("Same product, week and store only", key="alike", persist_state="session")
+    links.publish_choice("alike", YES_NO[alike], default=YES_NO[False])
     return metric + SAME if alike else metric
 
 
@@ -99,7 +103,7 @@ def _why(view: View, groups: list[str], styles: dict) -> None:
             "explained by product, week and store is what a group is given for like purchases."
         ),
     )
-    with st.expander("Numbers and download", icon=":material/table_rows:"):
-        definitions.metric_table(
-            rows, name=f"discount gap taken apart by {'-'.join(view.by)}", section="pricing"
-        )
+    parts = list(dict.fromkeys(told["metric"]))
+    definitions.together("What each bar is", parts, section="pricing", key="parts")
+    name = f"discount gap taken apart by {'-'.join(view.by)}"
+    fold(lambda: definitions.metric_table(rows, name=name, section="pricing"), key="parts")

@@ -15,7 +15,9 @@ from core.figures.units import PERCENT
 from core.figures.verdict_table import verdict_table
 from core.schema.settings import ALL, AuditSettings
 from core.workflow.audits.pricing import STRATA_WORDS
+from core.workflow.audits.section import Section
 from pages.ui import blocks, cached, definitions
+from pages.ui.folds import fold
 from pages.ui.group_picker import choose_groups, hidden_caption
 from pages.ui.reference_picker import restore_reference, show_reference
 from pages.ui.shell import View
@@ -69,19 +71,22 @@ def show(view: View) -> list[str]:
         )
     else:
         st.caption(f"No two groups bought {place}: nothing can be compared here.")
-    with st.expander("Numbers and download", icon=":material/table_rows:"):
-        blocks.table(
-            rows,
-            name=f"same product by {'-'.join(view.by)}",
-            shown=verdict_table(rows, METRIC, title="", form=share, unit=PERCENT),
-        )
-        for note in found.notes:
-            st.caption(markdown_text(note, limit=300))
+    fold(lambda: _numbers(view, found), key="same")
     hidden_caption(hidden)
     definitions.all_explained(
         [METRIC, "same_product_shelf_price", "same_product_coverage"], section="pricing", key="same"
     )
     return _ladder(view, settings, styles)
+
+
+def _numbers(view: View, found: Section) -> None:
+    blocks.table(
+        found.rows,
+        name=f"same product by {'-'.join(view.by)}",
+        shown=verdict_table(found.rows, METRIC, title="", form=share, unit=PERCENT),
+    )
+    for note in found.notes:
+        st.caption(markdown_text(note, limit=300))
 
 
 def _ladder(view: View, settings: AuditSettings, styles: dict) -> list[str]:
@@ -105,10 +110,11 @@ def _ladder(view: View, settings: AuditSettings, styles: dict) -> list[str]:
             "one is the same product, week, store and quantity. Each line rests on the purchases that can still be compared."
         ),
     )
-    with st.expander("Numbers and download", icon=":material/table_rows:"):
-        definitions.metric_table(
-            rows[rows["group"].isin(groups)].reset_index(drop=True),
-            name=f"price ladder by {'-'.join(view.by)}",
-            section="pricing",
-        )
+    rungs = list(dict.fromkeys(chosen["metric"]))
+    definitions.together("What each line is", rungs, section="pricing", key="ladder")
+    shown, name = (
+        rows[rows["group"].isin(groups)].reset_index(drop=True),
+        f"price ladder by {'-'.join(view.by)}",
+    )
+    fold(lambda: definitions.metric_table(shown, name=name, section="pricing"), key="ladder")
     return groups

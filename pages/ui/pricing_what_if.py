@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from core.fairness.pricing.demand import MODEL_ESTIMATE
+from core.fairness.pricing.model_definitions import ELASTICITY, MODEL_DEFINITIONS, PRICE_OF_FAIRNESS, WELFARE
 from core.fairness.pricing.whatif import Market, Outcome, WhatIf, impossibility, what_if
 from core.figures import about_pricing
 from core.figures.groups import group_styles
@@ -12,7 +13,7 @@ from core.figures.sentences import plural
 from core.figures.text import markdown_text, plain
 from core.figures.what_if import prices_figure
 from core.workflow.audits.what_if import Demanded
-from pages.ui import blocks, cached, price_knobs
+from pages.ui import blocks, cached, definitions, price_knobs
 from pages.ui.price_knobs import NO_CAP, NOTIONS
 from pages.ui.shell import View
 
@@ -38,6 +39,7 @@ def show(view: View, _: list[str]) -> None:
         f"{plural(found.demand.products, 'product')} in {plural(found.demand.weeks, 'week')}, {share(found.demand.coverage)} of the "
         "units asked for. Choose other categories in the sidebar."
     )
+    _defined(ELASTICITY)
     _knobs(found)
 
 
@@ -111,6 +113,14 @@ def _outcome(place: Market, outcome: WhatIf) -> None:
     )
     table = pd.DataFrame([_line(rule, one, outcome.free) for rule, one in rules.items()])
     blocks.table(table, name="what if prices were personal")
+    _defined(*NOTIONS, PRICE_OF_FAIRNESS, WELFARE)
+
+
+def _defined(*names: str) -> None:
+    """What each of some numbers means, for whoever asks."""
+    with st.container(horizontal=True, gap="small"):
+        for name in names:
+            definitions.button(MODEL_DEFINITIONS[name], key=f"define-model-{name}")
 
 
 def _line(rule: str, one: Outcome, free: Outcome) -> dict[str, str]:

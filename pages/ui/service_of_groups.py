@@ -4,6 +4,7 @@ import pandas as pd
 import streamlit as st
 
 from core.data.service import Outcome
+from core.fairness.service.group_loss import bound_sentence
 from core.figures import about_service
 from core.figures.about_groups import off_sentence, spread_sentence, wide_table
 from core.figures.claims import Claim, claims_figure
@@ -25,12 +26,14 @@ from core.schema.settings import ALL, AuditSettings
 from core.workflow.audits.orders import ADJUSTED
 from core.workflow.audits.service import PredictedService
 from pages.ui import blocks, cached, service_cached, service_gaps
+from pages.ui.folds import fold
 from pages.ui.group_picker import hidden_caption
 from pages.ui.shell import View
 
 OBSERVED, PREDICTED, RESIDUAL, ERROR, COVERED = "observed", "predicted", "residual", "mae", "coverage"
 PARITY = RESIDUAL + ADJUSTED
 CLAIMS = (Claim(OBSERVED, "observed", open=False), Claim(PREDICTED, "predicted", open=True))
+LOSSES = {ERROR: "worst_absolute_loss", "rmse": "worst_squared_loss"}  # what the worst-off group is held to
 MOST_DRAWN = len(PALETTE)  # groups of a calibration plot
 
 
@@ -81,12 +84,8 @@ def claims(
         COVERED: ("Inside the 90 % interval", share),
     }
     columns = {name: column for name, column in columns.items() if name in set(means["name"])}
-    with st.expander("Numbers and download", icon=":material/table_rows:"):
-        blocks.table(
-            means,
-            name=f"{name} observed and predicted by {'-'.join(view.by)}",
-            shown=wide_table(means, columns),
-        )
+    told_as = f"{name} observed and predicted by {'-'.join(view.by)}"
+    fold(lambda: blocks.table(means, name=told_as, shown=wide_table(means, columns)), key="claims")
     hidden_caption(_hidden(rows))
     _gaps(view, outcome, found, settings, told=told)
 
@@ -137,8 +136,17 @@ def reliance(view: View, outcome: Outcome, found: PredictedService, settings: Au
             ).rows
         key = f"reliance {title(outcome.name)} {name}"
         service_gaps.show(view, rows, prefix + name, offered[name], key=key)
+    if name in LOSSES:
+        _bound(rows, prefix + LOSSES[name])
     _calibration(outcome, found)
     service_gaps.notes(found.section.notes)
+
+
+def _bound(rows: pd.DataFrame, metric: str) -> None:
+    """Whether the model's loss is small enough for every group."""
+    for row in rows[rows["metric"] == metric].itertuples():
+        st.markdown(markdown_text(bound_sentence(row), limit=300))
+        service_gaps.definition(metric)
 
 
 def _parity(view: View, outcome: Outcome, found: PredictedService, settings: AuditSettings) -> None:
@@ -183,7 +191,7 @@ def _calibration(outcome: Outcome, found: PredictedService) -> None:
     )
     if len(users) > MOST_DRAWN:
         st.caption(f"The {MOST_DRAWN} groups with the most users are drawn; the table has all {len(users)}.")
-    blocks.folded_table(bins, name=f"calibration of {title(outcome.name)}")
+    fold(lambda: blocks.table(bins, name=f"calibration of {title(outcome.name)}"), key="calibration")
 
 
 def _styles(rows: pd.DataFrame):

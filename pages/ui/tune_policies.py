@@ -1,19 +1,20 @@
-"""Sign a policy, let the shop read its lists, and go back to earlier ones."""
+"""Save a policy, let the shop read its lists, and go back to earlier ones."""
 
 import streamlit as st
 
 from core.errors import EvenhandError
-from core.figures import about_saved
+from core.figures import about_saved, about_signing
 from core.figures.about_policy import policy_words
 from core.figures.text import markdown_text, plain
-from core.schema.documents import Policy, Serving
+from core.schema.documents import Decision, Policy, Serving
 from core.schema.policies import PolicySettings
 from core.schema.settings import settings_from
 from core.workflow.policies.published_lists import publications
 from core.workflow.policies.saved import Label, list_policies, save_policy, settings_of
 from core.workflow.policies.serving import servings
+from core.workflow.policies.signing import lacking_approval, last_decisions
 from core.workflow.policies.trade_off import trade_off
-from pages.ui import blocks, jobs
+from pages.ui import blocks, jobs, trail, tune_signing
 from pages.ui.shell import View
 
 _CHOSEN = "policy-chosen"
@@ -21,7 +22,7 @@ _SAID = "tune-said"  # what was saved, to be told once the page is drawn again
 
 
 def show(view: View, policy: PolicySettings, load) -> None:
-    """What is served, the form that saves, the saved ones with what can be done with them, and the log.
+    """What is served, the form that saves, the saved ones with what can be done with them, the log, and what was done.
 
     Args:
         policy: that is on the desk. load: puts another one there.
@@ -43,11 +44,17 @@ def show(view: View, policy: PolicySettings, load) -> None:
         st.caption(
             "None yet. Saving the same name again makes its next version; nothing changes a saved one."
         )
-        return
-    blocks.table(about_saved.saved_table(saved), name="saved policies")
-    _one(view, named, load, log)
+    else:
+        last = last_decisions(view.workspace, view.dataset.id)
+        stand = {
+            "Sign-off": about_signing.standings(saved, last),
+            "Comment": about_signing.comments(saved, last),
+        }
+        blocks.table(about_saved.saved_table(saved).assign(**stand), name="saved policies")
+        _one(view, named, load, log, last)
     if log:
         _log(view, log, named)
+    trail.show(view, named)
 
 
 def _save(view: View, policy: PolicySettings) -> None:
@@ -80,7 +87,7 @@ def _save(view: View, policy: PolicySettings) -> None:
     st.rerun()
 
 
-def _one(view: View, named: dict[str, Policy], load, log: list[Serving]) -> None:
+def _one(view: View, named: dict[str, Policy], load, log: list[Serving], last: dict[str, Decision]) -> None:
     """What can be done with one of the saved policies."""
     id = st.selectbox("Policy", list(named), key=_CHOSEN, format_func=lambda one: plain(named[one].reference))
     policy = named[id]
@@ -88,8 +95,14 @@ def _one(view: View, named: dict[str, Policy], load, log: list[Serving]) -> None
         st.markdown(f"> {markdown_text(policy.note, limit=2000)}")
     now = log[0].policy if log else None
     author = st.text_input(
-        "Signed by", key="publish-author", max_chars=80, placeholder="who lets the shop read it"
+        "Signed by",
+        key=tune_signing.AUTHOR,
+        max_chars=80,
+        placeholder="who answers for what is clicked below",
     )
+    tune_signing.show(view, policy, last.get(id), author)
+    tune_signing.rules(view, author)
+    lacking = lacking_approval(view.workspace, policy)
     with st.container(horizontal=True):
         st.button(
             "Put on the desk",
@@ -103,10 +116,12 @@ def _one(view: View, named: dict[str, Policy], load, log: list[Serving]) -> None
             key="policy-publish",
             type="primary",
             icon=":material/publish:",
-            disabled=view.busy or id == now or not author.strip(),
+            disabled=view.busy or id == now or not author.strip() or lacking is not None,
             help="Makes everybody's list and lets the shop read it, all at once; what is served until then stays served",
         ):
             _start(view, "publish", {"policy": id, "author": author})
+    if lacking:
+        st.caption(f":material/lock: {markdown_text(lacking, limit=300)}")
 
 
 def _log(view: View, log: list[Serving], named: dict[str, Policy]) -> None:
@@ -125,7 +140,7 @@ def _log(view: View, log: list[Serving], named: dict[str, Policy]) -> None:
         return f"{plain(named[serving.policy].reference if serving.policy in named else serving.policy)} · #{serving.number}"
 
     to = st.selectbox("Go back to", list(earlier), key="rollback-to", format_func=words)
-    author = st.session_state.get("publish-author", "")
+    author = st.session_state.get(tune_signing.AUTHOR, "")
     if st.button(
         "Roll back",
         key="policy-rollback",

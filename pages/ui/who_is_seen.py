@@ -5,13 +5,16 @@ import streamlit as st
 from core.fairness.groups import attribute_name
 from core.figures import about_exposure
 from core.figures.exposure import heat_map, items_with_half, lorenz_figure
-from core.figures.gaps import gap_figure
+from core.figures.gaps import VERDICT_WORDS, gap_figure
 from core.figures.groups import group_styles
 from core.figures.text import markdown_text
 from core.schema.settings import AuditSettings
 from core.workflow.audits.exposure import Exposure
 from pages.ui import blocks, definitions
+from pages.ui.folds import fold
 from pages.ui.shell import View
+
+VIEWS = ("awrf_js_user", "ndkl_user", "ndkl_pooled")  # besides those of the cards
 
 
 def show(view: View, found: Exposure, settings: AuditSettings) -> None:
@@ -25,6 +28,7 @@ def show(view: View, found: Exposure, settings: AuditSettings) -> None:
             f"{len(found.item_groups.names)} groups. {found.section.tests:,} comparisons were corrected for together."
         )
     blocks.cards(about_exposure.cards(rows, attribute=attribute, k=view.k))
+    _explained(view, "cards", *about_exposure.CARDS)
     _groups(view, found, answer)
     _views(view, found)
     _matrix(view, found)
@@ -37,7 +41,6 @@ def show(view: View, found: Exposure, settings: AuditSettings) -> None:
 
 
 def _groups(view: View, found: Exposure, answer: str) -> None:
-    metric = f"exposure_share@{view.k}"
     blocks.section("Which groups of products are seen more or less than their target")
     gaps = about_exposure.item_gaps(found.section.rows, attribute=found.item_groups.attribute, k=view.k)
     blocks.chart(
@@ -54,20 +57,23 @@ def _groups(view: View, found: Exposure, answer: str) -> None:
             "users. The pale band is the tolerance. Attention falls along the list: the first place counts most."
         ),
     )
-    definitions.all_explained([metric, f"awrf_js_pooled@{view.k}"], section="exposure", key="groups")
+    _explained(view, "groups", "exposure_share")
 
 
 def _views(view: View, found: Exposure) -> None:
     shown = about_exposure.views_table(found.section.rows, attribute=found.item_groups.attribute, k=view.k)
     blocks.section("One list at a time, and all lists together")
+    if found.views:
+        single, together = (VERDICT_WORDS[verdict] for verdict in found.views)
+        st.markdown(
+            f"Single lists, beside lists filled at random by the target: *{single}*. All lists together: *{together}*."
+        )
     if found.disagree:
         st.warning(found.disagree, icon=":material/call_split:")
     else:
-        st.markdown("The two views do not contradict each other.")
+        st.caption("The two views do not contradict each other.")
     st.dataframe(shown, hide_index=True, height="content", alt="per user and pooled")
-    definitions.all_explained(
-        [f"awrf_js_user@{view.k}", f"ndkl_pooled@{view.k}"], section="exposure", key="views"
-    )
+    _explained(view, "views", *VIEWS)
 
 
 def _matrix(view: View, found: Exposure) -> None:
@@ -90,19 +96,28 @@ def _matrix(view: View, found: Exposure) -> None:
             "not yet an injustice."
         ),
     )
-    blocks.folded_table(cells, name=f"who sees what by {'-'.join(view.by)} at {view.k}")
-    with st.expander("Distance from the target, seen from both sides", icon=":material/grid_on:"):
-        st.dataframe(
-            about_exposure.joint_table(found.joint[0]),
-            hide_index=True,
-            height="content",
-            alt="joint exposure",
-        )
-        st.caption(
-            "Mean squares of shares of attention per product less the target, over single ones, groups or all: without "
-            "interval, and larger by chance where groups are small. Compare them between lists of the same data alone."
-        )
-        definitions.explained("GG-F", section="exposure", key="joint")  # one definition for all six
+    name = f"who sees what by {'-'.join(view.by)} at {view.k}"
+    fold(lambda: blocks.table(cells, name=name), key="cells")
+    fold(
+        lambda: _joint(found),
+        key="joint",
+        label="Distance from the target, seen from both sides",
+        icon=":material/grid_on:",
+    )
+
+
+def _joint(found: Exposure) -> None:
+    st.dataframe(
+        about_exposure.joint_table(found.joint[0]),
+        hide_index=True,
+        height="content",
+        alt="joint exposure",
+    )
+    st.caption(
+        "Mean squares of shares of attention per product less the target, over single ones, groups or all: without "
+        "interval, and larger by chance where groups are small. Compare them between lists of the same data alone."
+    )
+    definitions.explained("GG-F", section="exposure", key="joint")  # one definition for all six
 
 
 def _items(found: Exposure) -> None:
@@ -119,3 +134,8 @@ def _items(found: Exposure) -> None:
         reading="On the dotted line every product would be seen alike; the further the curve sags, the fewer products "
         "share the attention. Short lists for few users cannot show a large catalogue evenly.",
     )
+
+
+def _explained(view: View, key: str, *metrics: str) -> None:
+    """What each of some metrics at this length of the list means."""
+    definitions.all_explained([f"{metric}@{view.k}" for metric in metrics], section="exposure", key=key)

@@ -5,7 +5,7 @@ import streamlit as st
 from core.fairness.slices import MINIMUM
 from core.figures.about_slices import slices_sentence, slices_table
 from core.figures.sentences import metric_name, plural
-from pages.ui import blocks, cached
+from pages.ui import blocks, cached, definitions
 from pages.ui.shell import View
 
 
@@ -34,3 +34,4 @@ def show(view: View) -> None:
         "is as bad when users are shuffled. The last column is the smallest true gap that this search would find in the "
         "group four times in five."
     )
+    definitions.explained(found.metric, section="users", key="crossing")

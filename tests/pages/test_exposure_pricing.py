@@ -1,6 +1,10 @@
 """The Exposure and Pricing pages on a trained slice: answers, links, filters, and the states without an answer."""
 
+import re
+
 import pytest
+
+from pages.ui.definitions import DETECTABLE
 
 
 def text_of(app) -> str:
@@ -90,9 +94,12 @@ def test_prices_are_compared_with_a_named_group_when_asked(open_page, trained, r
 )
 def test_discounts_compare_like_with_like_when_asked(open_page, trained, run_id, kind, words):
     app = open_page("pricing", trained[0], run=run_id, by="age", kind=kind, way="rate")
-    assert "for the same product, week and store" not in text_of(app).replace("\\", "")
+    assert "for the same product, week and store than everyone else" not in text_of(app).replace("\\", "")
     app.toggle(key="alike").set_value(True).run()
     assert not app.exception
+    assert app.query_params["alike"] == "yes"
+    again = open_page("pricing", trained[0], run=run_id, by="age", kind=kind, way="rate", alike="yes")
+    assert text_of(again) == text_of(app)
     assert f"get a discount ({words})" in text_of(app).replace("\\", "")
     assert "often for the same product, week and store than everyone else" in text_of(app)
 
@@ -145,8 +152,52 @@ def test_measures_above_zero_by_chance_stand_beside_what_chance_gives(open_page,
     assert (bands != "").sum() < len(bands)  # a share of attention has a target, and no such band
 
 
+def test_both_views_have_their_verdict_and_every_number_of_the_cards_its_definition(
+    open_page, trained, run_id
+):
+    app = open_page("exposure", trained[0], run=run_id, by="age")
+    said = text_of(app).replace("\\", "")
+    verdict = r"\*(unequal|equal within tolerance|not enough data)\*"
+    assert re.search(rf"filled at random by the target: {verdict}\. All lists together: {verdict}\.", said)
+    for source in ("Sapiezynski et al.", "Fleder & Hosanagar", "Ge, Delgado-Battenfeld & Jannach"):
+        assert source in said
+
+
+def test_tested_gaps_say_which_true_gap_would_be_found(open_page, trained, run_id):
+    app = open_page("exposure", trained[0], run=run_id, by="age")
+    table = next(frame.value for frame in app.dataframe if DETECTABLE in frame.value)
+    tested = (table["Statistic"] == "gap") & (table["p, corrected"] != "")
+    assert tested.sum() >= 2
+    assert (table.loc[tested, DETECTABLE].astype(float) > 0).all()
+    assert (table.loc[table["Statistic"] == "value", DETECTABLE] == "").all()
+
+
+def test_the_rungs_and_the_parts_and_the_notions_of_fair_prices_are_defined(open_page, trained, run_id):
+    app = open_page("pricing", trained[0], run=run_id, by="age", see="what_if")
+    said = text_of(app).replace("\\", "")
+    assert "MacKinnon & Webb" in said
+    for name in ("Elasticity of demand", "Equal shares who buy", "Price of fairness", "Welfare"):
+        assert f"**{name}**" in said
+    app = open_page("pricing", trained[0], run=run_id, by="age", see="discounts")
+    assert "Jann, Stata Journal" in text_of(app).replace("\\", "")
+
+
+@pytest.mark.parametrize("fold", ["same", "ladder", "parts"])
+def test_numbers_of_pricing_are_made_when_their_fold_is_opened(open_page, trained, run_id, fold):
+    app = open_page("pricing", trained[0], run=run_id, by="age")
+    before = len(app.dataframe)
+    app.session_state[f"fold-{fold}"] = True
+    app.run()
+    assert not app.exception
+    assert len(app.dataframe) == before + 1
+    assert len(app.get("download_button")) >= 4
+
+
 def test_joint_exposure_is_shown_from_both_sides(open_page, trained, run_id):
     app = open_page("exposure", trained[0], run=run_id, by="age")
+    assert not any("Attention of" in frame.value for frame in app.dataframe)
+    app.session_state["fold-joint"] = True
+    app.run()
     table = next(frame.value for frame in app.dataframe if "Attention of" in frame.value)
     assert table["Metric"].tolist() == ["II-F", "IG-F", "GI-F", "GG-F", "AI-F", "AG-F"]
     assert (table["Distance"].astype(float) > 0).all()

@@ -151,6 +151,10 @@ def test_the_chosen_models_are_queued(trained, tmp_path, open_page):
 def test_the_service_page_shows_two_claims_and_how_far_predictions_can_be_relied_on(reviewed, open_page):
     app = open_page("service", reviewed[0])
     assert not app.exception
+    assert not [table for table in app.dataframe if "Inside the 90 % interval" in table.value]  # folded away
+    app.session_state["fold-claims"] = True
+    app.run()
+    assert not app.exception
     said = words(app)
     assert re.search(r"Mean rating of all users \([\d,]+ users, [\d,]+ test rows", said)
     assert "Observed: highest for" in said

@@ -41,6 +41,7 @@ def test_the_overview_answers_whether_any_crossing_is_served_worst(trained, open
     found = frame_with(app, "Difference to all others")
     assert 1 <= len(found) <= 10
     assert found["Users"].str.replace(",", "").astype(int).min() >= 30
+    assert "Järvelin & Kekäläinen" in said
 
 
 def test_further_measures_are_made_when_their_fold_is_opened(trained, open_page):

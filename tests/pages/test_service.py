@@ -173,6 +173,7 @@ def test_every_measure_can_be_shown(roots, open_page):
         app.segmented_control(key="relied").set_value(name).run()
         assert not app.exception
         assert "When not to use it" in words(app)
+        assert ("Worst off is" in words(app)) == (name in ("mae", "rmse"))
     claimed = ["observed", "predicted", "predicted_ks", "predicted_w1"]
     assert len(app.segmented_control(key="claimed").options) == len(claimed)
     for name in claimed:

@@ -8,6 +8,7 @@ from core.fairness.exposure.attention import exposure_shares
 from core.metrics import NOTHING
 
 GRID = 2048  # steps of a share of attention
+COUNTED_UP_TO = 10  # places of a list, of which all choices are looked at; above, shares lie on the grid
 
 
 def js_divergence(shares: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -122,7 +123,8 @@ def random_means(groups: np.ndarray, weights: np.ndarray, target: np.ndarray) ->
     """Expected AWRF_JS and NDKL of `random_lists`, (2,), in place of the mean of some of them, which has an error.
 
     Both are sums over groups, so what one group gets is enough: of NDKL a binomial number of the first places, exact;
-    of AWRF a sum of the weights of the places that are its own, on a grid of 1 / 2,048 (off by less than 1e-6).
+    of AWRF a sum of the weights of the places that are its own, exact for up to 10 places, else on a grid of 1 / 2,048
+    (off by less than 1e-6).
     """
     filled = groups != NOTHING
     inside = target[target > 0]
@@ -140,10 +142,30 @@ def random_means(groups: np.ndarray, weights: np.ndarray, target: np.ndarray) ->
 
 def _random_divergence(weights: np.ndarray, target: np.ndarray) -> float:
     """Expected Jensen-Shannon divergence, in bits, of lists with places of these weights, which sum to 1."""
+    shares_of = _every_share if len(weights) <= COUNTED_UP_TO else _shares_on_grid
+    return _divergence_of(*shares_of(weights, target), target)
+
+
+def _divergence_of(shares: np.ndarray, chances: np.ndarray, target: np.ndarray) -> float:
+    """Expected divergence from the shares that groups may have, (S,), and the chance of each, (H, S)."""
+    middle = (shares + target[:, None]) / 2
+    each = (rel_entr(shares, middle) + rel_entr(target[:, None], middle)) / (2 * np.log(2))
+    return float((chances * each).sum())
+
+
+def _every_share(weights: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The attention that each choice of places has, (2^n,), and the chance that they are a group's, (H, 2^n)."""
+    own = (np.arange(2 ** len(weights))[:, None] >> np.arange(len(weights))) & 1  # (2^n, n)
+    places = own.sum(axis=1)
+    return own @ weights, target[:, None] ** places * (1 - target[:, None]) ** (len(weights) - places)
+
+
+def _shares_on_grid(weights: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Attention in steps, (S,), and the chance that a group has so much, (H, S)."""
     grid = (
         np.arange(GRID + 1 + len(weights)) / GRID
     )  # a little over 1, as chances between two steps go to both
-    chances = np.zeros((len(target), len(grid)))  # that a group has so much attention
+    chances = np.zeros((len(target), len(grid)))
     chances[:, 0] = 1
     for weight in weights:
         whole, part = divmod(weight * GRID, 1)
@@ -152,9 +174,7 @@ def _random_divergence(weights: np.ndarray, target: np.ndarray) -> float:
             if share > 0:
                 moved[:, step:] += share * chances[:, : len(grid) - step]
         chances = (1 - target[:, None]) * chances + target[:, None] * moved
-    middle = (grid + target[:, None]) / 2
-    each = (rel_entr(grid, middle) + rel_entr(target[:, None], middle)) / (2 * np.log(2))
-    return float((chances * each).sum())
+    return grid, chances
 
 
 def list_divergences(groups: np.ndarray, weights: np.ndarray, target: np.ndarray) -> np.ndarray:

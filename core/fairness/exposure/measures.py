@@ -67,8 +67,10 @@ def shown(
 
 def buyers_of(bought: Bought, n_items: int) -> np.ndarray:
     """Users who bought each catalogue item before, (I,)."""
-    inside = bought.before[bought.before[ITEM] < n_items]
-    return np.bincount(inside.drop_duplicates([USER, ITEM])[ITEM], minlength=n_items)
+    user, item = (bought.before[name].to_numpy(np.int64) for name in (USER, ITEM))
+    inside = item < n_items
+    pairs = pd.unique(user[inside] * n_items + item[inside])
+    return np.bincount(pairs % n_items, minlength=n_items)
 
 
 def purchases_of(bought: Bought, n_items: int) -> np.ndarray:

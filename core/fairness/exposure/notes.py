@@ -59,10 +59,10 @@ def exposure_notes(
     return tuple(found + left_out)
 
 
-def disagreement(rows: list[AuditRow], attribute: str) -> str | None:
-    """One sentence where the pooled and the per-user verdict on the target differ; None where they do not.
+def view_verdicts(rows: list[AuditRow], attribute: str) -> tuple[str, str] | None:
+    """The verdict on single lists, and that on all lists together; None where either has none.
 
-    Pooled: unequal if any item group's share is, equal within tolerance if all are. Per user: that of AWRF against
+    Together: unequal if any item group's share is, equal within tolerance if all are. Single: that of AWRF against
     lists filled at random, where only lists further from the target than those count as unequal.
 
     Args:
@@ -73,10 +73,14 @@ def disagreement(rows: list[AuditRow], attribute: str) -> str | None:
     lists = [row for row in own if row.metric.startswith("awrf_js_user")]
     if not shares or not lists:
         return None
-    pooled = UNEQUAL if UNEQUAL in shares else EQUAL if set(shares) == {EQUAL} else UNDECIDED
     single = lists[0].verdict if lists[0].verdict != UNEQUAL or lists[0].value < 0 else EQUAL
-    if UNDECIDED in (pooled, single) or pooled == single:
+    return single, UNEQUAL if UNEQUAL in shares else EQUAL if set(shares) == {EQUAL} else UNDECIDED
+
+
+def disagreement(views: tuple[str, str] | None) -> str | None:
+    """One sentence where the two verdicts of `view_verdicts` differ; None where they do not, or one is open."""
+    if views is None or UNDECIDED in views or views[0] == views[1]:
         return None
-    if pooled == EQUAL:
+    if views[1] == EQUAL:
         return "All lists together are on target, but single lists are further from it than lists filled at random."
     return "Single lists are as near to the target as lists filled at random, but together they lean to one side."

@@ -41,9 +41,12 @@ def profile_popularity(
     Args:
         users: (U,) codes. bought_users, bought_items: (E,) codes of training purchases of catalogue items.
     """
-    pairs = pd.unique(bought_users.astype(np.int64) * len(popularity) + bought_items)
+    wide = int(max(users.max(initial=0), bought_users.max(initial=0))) + 1
+    asked = np.zeros(wide, bool)
+    asked[users] = True
+    own = asked[bought_users]
+    pairs = pd.unique(bought_users[own].astype(np.int64) * len(popularity) + bought_items[own])
     of_user, item = np.divmod(pairs, len(popularity))
-    wide = int(max(users.max(initial=0), of_user.max(initial=0))) + 1
     count = np.bincount(of_user, minlength=wide)[users]
     total = np.bincount(of_user, weights=np.asarray(popularity, float)[item], minlength=wide)[users]
     return np.divide(total, count, out=np.full(len(users), np.nan), where=count > 0)

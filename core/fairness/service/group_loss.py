@@ -109,3 +109,16 @@ def bound_kept(row: AuditRow) -> bool | None:
     if row.high <= row.tolerance:
         return True
     return False if row.low > row.tolerance else None
+
+
+def bound_sentence(row: AuditRow) -> str:
+    """The worst-off group's loss beside what is allowed, in words; plain text, with the group's name as it came."""
+    said = {
+        True: "every group keeps to it",
+        False: f"{row.reference} does not keep to it",
+        None: "not enough data",
+    }
+    return (
+        f"Worst off is {row.reference}: {row.value:.3g} on average; interval for all groups at once {row.low:.3g} to "
+        f"{row.high:.3g}; allowed are {row.tolerance:.3g}: {said[bound_kept(row)]}."
+    )

@@ -14,10 +14,10 @@ from core.metrics import NOTHING
 from core.recommend.rerank.order import best_first, parts
 from core.schema.tables import ITEM, RANK, SCORE, USER
 
-KEPT = 4
-_MAKING = threading.RLock()
-Made = TypeVar("Made")
 EMPTY = np.float32(-np.inf)  # relevance of a place without an item
+KEPT = 4  # things that `Candidates.keep` holds at a time
+_MAKING = threading.RLock()  # sessions of one server share candidates
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Candidates:
         items: (U, C) int32 item codes; NOTHING at the end of a row where a user has fewer.
         relevance: (U, C) float32, never rising along a row; the chance that the user takes the item, or another
             number from 0 to 1 (see `as_batch`), to which re-rankers add; EMPTY where there is no item.
-        kept: what was made of these candidates and may be asked for again, by the content that it depends on.
+        kept, made: what was made of these candidates and may be asked for again, by the content that it depends on.
     """
 
     items: np.ndarray
@@ -50,7 +50,8 @@ class Candidates:
         return Candidates(self.items[users], self.relevance[users])
 
     def keep(self, what: str, of: Sequence[np.ndarray], make: Callable[[], Made]) -> Made:
-        """What was made of these candidates and of these arrays; it is made again only if much else was asked for since."""
+        """What `make` makes of these candidates and of arrays of this content; the same object as before, unless `KEPT`
+        others were made since."""
         key = hashlib.blake2b(b"|".join((what.encode(), *(part.tobytes() for part in of)))).digest()
         with _MAKING:
             if key not in self.made:

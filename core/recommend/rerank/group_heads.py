@@ -11,6 +11,7 @@ from core.recommend.rerank.item_by_item import TAKEN, item_by_item, relevance_sh
 from core.recommend.rerank.order import by_code
 
 AT_ONCE = 1024  # users
+NO_HEAD = np.iinfo(np.int32).max  # after every place
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Queue:
         """
         total = self._value * np.float32(weight)
         total += gain
-        best = np.where(total == total.max(axis=0), self._rank, np.iinfo(np.int32).max).min(axis=0)
+        best = np.where(total == total.max(axis=0), self._rank, NO_HEAD).min(axis=0)
         place, group = np.divmod(best, len(self._rank))
         at = group * len(self._users) + self._users
         following = self._next.take(at) + 1
@@ -93,7 +94,9 @@ def by_heads(
     def made() -> list[GroupHeads]:
         codes = np.append(groups, n_groups).astype(np.int32)  # NOTHING is at the end
         starts = range(0, candidates.n_users, AT_ONCE)
-        return [_heads(candidates.some(slice(start, start + AT_ONCE)), codes, n_groups, k) for start in starts]
+        return [
+            _heads(candidates.some(slice(start, start + AT_ONCE)), codes, n_groups, k) for start in starts
+        ]
 
     heads = candidates.keep("group heads", (groups, np.array([n_groups, k])), made)
 
@@ -121,7 +124,9 @@ def _heads(candidates: Candidates, codes: np.ndarray, n_groups: int, k: int) -> 
     places[to] = place.take(at)
     shares[to] = relevance_shares(candidates).take(places[to] + np.repeat(user, held) * width)
     shape = number.max(initial=-1) + 1, n_users
-    found = GroupHeads(np.full(shape, n_groups, np.int32), np.full(shape, len(places) - 1, np.int32), places, shares)
+    found = GroupHeads(
+        np.full(shape, n_groups, np.int32), np.full(shape, len(places) - 1, np.int32), places, shares
+    )
     found.groups[number, user] = group.take(start)
     found.first[number, user] = first
     return found

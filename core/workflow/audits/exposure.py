@@ -11,7 +11,7 @@ from core.fairness.exposure.audit import audit_exposure
 from core.fairness.exposure.item_groups import AGE, ItemGroups, item_groups
 from core.fairness.exposure.matrix import ExposureMatrix
 from core.fairness.exposure.measures import Bought
-from core.fairness.exposure.notes import disagreement
+from core.fairness.exposure.notes import disagreement, view_verdicts
 from core.fairness.exposure.targets import Target, target_shares
 from core.fairness.groups import group_labels
 from core.fairness.judging import judged
@@ -29,7 +29,7 @@ class Exposure:
         section: rows of item groups over all users, and of cells `user group × item group`.
         matrices, joint: of each grouping of users; see `core.fairness.exposure.audit.ExposureAudit`.
         attention: (I,) share of all attention that each item of the catalogue gets.
-        disagree: a sentence where the views per list and of all lists together differ.
+        views: verdicts on single lists, and on all lists together. disagree: a sentence where these differ.
     """
 
     section: Section
@@ -38,6 +38,7 @@ class Exposure:
     item_groups: ItemGroups
     target: Target
     attention: np.ndarray
+    views: tuple[str, str] | None
     disagree: str | None
 
 
@@ -87,6 +88,7 @@ def exposure(shop: Shop, lists: pd.DataFrame, settings: AuditSettings, *, split:
         bought=Bought(before[[USER, ITEM]], after[[USER, ITEM]]),
     )
     rows = judged(found.rows, settings)
+    views = view_verdicts(rows, groups.attribute)
     return Exposure(
         section=of_judged(rows, users=found.users, notes=found.notes),
         matrices=found.matrices,
@@ -94,7 +96,8 @@ def exposure(shop: Shop, lists: pd.DataFrame, settings: AuditSettings, *, split:
         item_groups=groups,
         target=target,
         attention=found.attention,
-        disagree=disagreement(rows, groups.attribute),
+        views=views,
+        disagree=disagreement(views),
     )
 
 

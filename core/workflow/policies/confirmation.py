@@ -9,6 +9,7 @@ from core.errors import DuplicateId
 from core.schema.documents import CONFIRMATIONS, Confirmation, Run, now
 from core.schema.policies import PolicySettings
 from core.schema.settings import AuditSettings
+from core.store.trail import PAGE, record
 from core.store.workspace import Workspace
 from core.workflow.audits.shop import Shop
 from core.workflow.policies.frontier import of_length, settled
@@ -23,6 +24,8 @@ def confirm(
     policy: PolicySettings,
     settings: AuditSettings,
     against: PolicySettings | None = None,
+    *,
+    who: str = PAGE,
 ) -> Confirmation:
     """Measure both on test, and keep what was found before anybody sees it.
 
@@ -30,7 +33,7 @@ def confirm(
     tests: a confirmation is one question. Whoever chooses by several of them chooses on test.
 
     Args:
-        settings: as of the frontier. against: None: the lists as the model made them.
+        settings: as of the frontier. against: None: the lists as the model made them. who: pressed, for the audit trail.
 
     Raises:
         NotFound, SettingsError, InputError: as the policy's steps do; then nothing was looked at, and nothing counts.
@@ -51,7 +54,10 @@ def confirm(
         "settings": settings.model_dump(mode="json"),
         "rows": rows,
     }
-    return log(workspace, described)
+    found = log(workspace, described)
+    about = {"dataset": run.dataset, "run": run.id, "confirmation": found.id}
+    record(workspace, "confirmed", who=who, about=about, details={"number": found.number}, left=found)
+    return found
 
 
 def log(workspace: Workspace, described: dict[str, Any]) -> Confirmation:

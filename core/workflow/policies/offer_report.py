@@ -16,6 +16,7 @@ from core.recommend.offers import OfferSettings
 from core.schema.documents import Dataset
 from core.schema.settings import AuditSettings
 from core.schema.tables import USER_ID
+from core.store.trail import PROGRAM, record
 from core.store.workspace import Workspace
 from core.workflow.audits.shop import read_shop
 from core.workflow.parquet_out import checked_path, write_whole
@@ -108,6 +109,7 @@ def offer_report(
     audit: AuditSettings,
     *,
     out: Path | None = None,
+    who: str = PROGRAM,
 ) -> OfferReport:
     """Plan coupons for a dataset, or for that of a run; write everybody's to `out`, if it is given.
 
@@ -115,7 +117,7 @@ def offer_report(
     gets; 0 without one). Groups are not in it.
 
     Args:
-        where: id of a run or a dataset. audit: its first grouping is that of the plan.
+        where: id of a run or a dataset. audit: its first grouping is that of the plan. who: asked for it, for the audit trail.
 
     Raises:
         NotFound, SettingsError, InputError: as `offer_plan` and `redemption`, or `out` is no Parquet path.
@@ -140,6 +142,8 @@ def offer_report(
             ),
             out,
         )
+        details = {"file": out.name, "rows": len(ids)}
+        record(workspace, "exported", who=who, about={"dataset": dataset.id}, details=details)
     return OfferReport(dataset, plan, expected, audit.by[0])
 
 

@@ -15,6 +15,7 @@ from core.progress import Progress, part_of, quiet
 from core.schema.documents import PUBLICATIONS, Policy, Publication, Serving, new_id, now
 from core.schema.settings import Split, settings_from
 from core.schema.tables import USER_ID
+from core.store.trail import record
 from core.store.workspace import Workspace
 from core.workflow.policies.published_lists import (
     STORED,
@@ -27,6 +28,7 @@ from core.workflow.policies.published_lists import (
 from core.workflow.policies.rerank import rerank
 from core.workflow.policies.saved import Signature, load_policy, settings_of
 from core.workflow.policies.serving import serve, servings
+from core.workflow.policies.signing import require_approval
 from core.workflow.recommending import with_own_ids
 
 MAKING = 0.3  # of the time: the lists themselves
@@ -55,11 +57,13 @@ def publish(
         policy_id: id, name or name@version. split: whose candidates; those for test know all but the last window.
 
     Raises:
-        NotFound, SettingsError, InputError: no such policy, or these data do not allow its steps.
+        NotFound, SettingsError, InputError: no such policy, it is not approved where that is needed, or these data do not
+            allow its steps.
         StoreError: the store does not answer. Whatever is raised, what was served is served still.
     """
     author = _signed(author)
     policy = load_policy(workspace, policy_id)
+    require_approval(workspace, policy)
     progress("Making lists", 0.0)
     made = rerank(workspace, policy.run, settings_of(policy), split=split)
     lists = with_own_ids(workspace, load(workspace, policy.dataset), made.lists)
@@ -81,7 +85,11 @@ def put_out(
 
     Args:
         lists: `user_id`, `item_id`, `rank`, `score`; rows of one user follow each other in order of rank.
+
+    Raises:
+        SettingsError: the policy is not approved where that is needed. InputError: nobody has a list.
     """
+    require_approval(workspace, policy)  # again: making lists takes a while
     if lists.empty:
         raise InputError("Nobody has a list; nothing was published.")
     id = new_id("publication")
@@ -121,6 +129,10 @@ def _switched(
     workspace: Workspace, publication: Publication, *, author: str, by: Literal["publish", "rollback"]
 ) -> Switched:
     serving = serve(workspace, publication, author=author, by=by)
+    about = {"serving": serving.id, **publication.model_dump(include={"dataset", "run", "policy"})}
+    did = "published" if by == "publish" else "rolled_back"
+    details = {"number": serving.number, "publication": publication.id}
+    record(workspace, did, who=author, about=about, details=details, left=serving)
     notes = tuple(publication.notes)
     try:
         sweep(workspace, serving, servings(workspace, publication.dataset))

@@ -11,6 +11,7 @@ from core.errors import DuplicateId, NotFound, SettingsError
 from core.schema.documents import ID_PATTERN, POLICIES, Policy, now
 from core.schema.policies import PolicySettings
 from core.schema.settings import Settings, settings_from
+from core.store.trail import record
 from core.store.workspace import Workspace
 from core.workflow.policies.steps import reranker
 from core.workflow.runs import load_run
@@ -48,7 +49,7 @@ class Label(Signature):
     @field_validator("note", mode="before")
     @classmethod
     def _in_lines(cls, text: object) -> object:
-        return "\n".join(map(plain, text.strip().splitlines())) if isinstance(text, str) else text
+        return plain_lines(text)
 
     @field_validator("name")
     @classmethod
@@ -66,6 +67,11 @@ def plain(text: object) -> object:
     if not all(letter.isprintable() or letter in JOINERS for letter in text):
         raise ValueError("holds a control character")
     return text
+
+
+def plain_lines(text: object) -> object:
+    """Text in lines, each as `plain` has it."""
+    return "\n".join(map(plain, text.strip().splitlines())) if isinstance(text, str) else text
 
 
 def save_policy(
@@ -100,9 +106,12 @@ def save_policy(
         saved = Policy(_id=_policy_id(run.dataset, label.name, version), version=version, **described)
         try:
             workspace.documents.insert(POLICIES, saved.dump())
-            return saved
+            break
         except DuplicateId:  # another one was quicker
             version += 1
+    about = {"dataset": run.dataset, "run": run.id, "policy": saved.id}
+    record(workspace, "saved", who=saved.author, about=about, details={"name": saved.reference}, left=saved)
+    return saved
 
 
 def _complete(settings: PolicySettings) -> PolicySettings:

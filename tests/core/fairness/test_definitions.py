@@ -19,8 +19,10 @@ from core.fairness.exposure.targets import target_shares
 from core.fairness.group_rows import mean_rows, total_rows
 from core.fairness.groups import Groups
 from core.fairness.pricing.funnel import funnel_rows
+from core.fairness.pricing.model_definitions import MODEL_DEFINITIONS
 from core.fairness.pricing.offer_plan import plan_rows
 from core.fairness.pricing.shown import shown_funnel
+from core.fairness.pricing.whatif import NOTIONS
 from core.fairness.quality.across import across_rows, explained_rows
 from core.fairness.quality.envy import envy_metrics, sampled_envy
 from core.fairness.quality.inequality import INEQUALITY_METRICS, inequality, inequality_contributions
@@ -240,7 +242,10 @@ def test_one_name_in_three_sections_is_three_metrics():
 
 
 def all_definitions():
-    return [(section, key, one) for section, defined in DEFINITIONS.items() for key, one in defined.items()]
+    of_models = [("pricing", key, one) for key, one in MODEL_DEFINITIONS.items()]
+    return of_models + [
+        (section, key, one) for section, defined in DEFINITIONS.items() for key, one in defined.items()
+    ]
 
 
 @pytest.mark.parametrize(("section", "key", "one"), all_definitions())
@@ -251,6 +256,10 @@ def test_a_definition_says_all_that_a_reader_needs(section, key, one):
     assert one.meaning.endswith(".")
     assert one.avoid.endswith(".")
     assert re.search(r"higher|above|below", one.meaning)
+
+
+def test_every_notion_of_fair_prices_is_defined():
+    assert set(NOTIONS) < set(MODEL_DEFINITIONS)
 
 
 def test_every_definition_stands_in_the_document_of_metrics():

@@ -1,14 +1,17 @@
 """Rows for any metric: agreement with means, users without a value, hidden groups."""
 
+import zlib
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.fairness.group_rows import among, mean_rows, total_rows
+from core.fairness.group_rows import among, compare_totals, contrasts, mean_rows, total_rows
 from core.fairness.groups import Groups
 from core.fairness.partition import partition
 from core.fairness.suppression import SHOWN
+from core.fairness.totals import total_intervals
 from tests.core.fairness.parts import FAST, part_of, row_of
 from tests.core.fairness.test_suppression import MINIMUM, disclosed, published_margins
 
@@ -51,6 +54,41 @@ def test_totals_of_one_and_a_value_tell_the_same_as_means(reference):
         assert same.high - same.low == pytest.approx(row.high - row.low, rel=0.25)
         if row.p_value is not None:
             assert same.p_value == pytest.approx(row.p_value, abs=0.12)
+
+
+@pytest.mark.parametrize("reference", [None, 1])
+@pytest.mark.parametrize("of_each", [5, 40])
+def test_errors_of_contrasts_are_those_of_derivatives_by_all_totals(reference, of_each):
+    """The short way, by a group's own totals and those of the others, against the long one; the same draws in both."""
+    rng = np.random.default_rng(4)
+    part = part_of(np.repeat(np.arange(3), of_each), reference=reference)
+    shown = np.arange(3)
+    parts = np.column_stack([1 + rng.poisson(3, 3 * of_each), rng.gamma(2, size=(3 * of_each, 2))])
+
+    def squares(totals):  # bends, so that no two groups have the same slopes
+        return np.sqrt(totals[..., 1:] / totals[..., :1])
+
+    def statistic(totals):
+        values, gap, ratio = contrasts(totals, squares, part.compared, reference)
+        overall = squares(totals.sum(axis=-2))[..., None, :]
+        stacked = np.concatenate([values[..., shown, :], overall, gap, ratio], axis=-2)
+        return stacked.reshape(*totals.shape[:-2], -1)
+
+    long = total_intervals(
+        parts,
+        part.strata,
+        statistic,
+        n_groups=3,
+        draws=FAST.draws,
+        confidence=FAST.confidence,
+        rng=np.random.default_rng([FAST.seed, zlib.crc32(b"kind")]),
+    )
+    short = compare_totals(parts, squares, part, FAST)
+    for name in ("value", "error", "low", "high"):
+        found = np.concatenate(
+            [getattr(one, name) for one in (short.mean, short.overall, short.gap, short.ratio)]
+        )
+        np.testing.assert_allclose(found.ravel(), getattr(long, name), rtol=1e-6)
 
 
 def test_users_without_a_value_do_not_count():

@@ -44,3 +44,14 @@ def test_the_correction_is_that_of_the_settings():
 
 def test_nothing_to_judge():
     assert judged([], SETTINGS) == []
+
+
+def test_gaps_that_were_tested_say_what_would_be_found_and_nothing_else_does():
+    tested = AuditRow(**vars(gap(0.5, 0.01, 0.001)) | {"null_low": -0.02, "null_high": 0.02})
+    distance = AuditRow(**vars(tested) | {"null_low": 0.0, "metric": "parity_js_gap"})
+    mean = AuditRow(**vars(tested) | {"statistic": "mean"})
+    hidden = AuditRow("pricing", "age", "old", "price_gap", "gap", n="hidden", suppressed=True)
+    alone = AuditRow(**vars(tested) | {"tolerance": None})
+    found = [row.detectable for row in judged([tested, distance, mean, hidden, alone], SETTINGS)]
+    usual = (stats.norm.ppf(0.975) + stats.norm.ppf(0.8)) * 0.02 / stats.norm.ppf(0.975)
+    assert found == [pytest.approx(usual), None, None, None, pytest.approx(usual)]

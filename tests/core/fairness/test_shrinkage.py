@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import stats
 
-from core.fairness.shrinkage import minimum_detectable_gap, shrink
+from core.fairness.shrinkage import detectable_of_interval, minimum_detectable_gap, shrink
 
 MEANS = arrays(float, 6, elements=st.floats(-5, 5))
 ERRORS = arrays(float, 6, elements=st.floats(0.1, 2))
@@ -69,3 +70,10 @@ def test_a_gap_that_is_detectable_is_detected_in_four_of_five_samples():
     rng = np.random.default_rng(3)
     gap = minimum_detectable_gap(0.1, confidence=0.95)
     assert (np.abs(rng.normal(gap, 0.1, 20_000)) > 1.96 * 0.1).mean() == pytest.approx(0.8, abs=0.01)
+
+
+@pytest.mark.parametrize("confidence", [0.8, 0.95])
+def test_of_an_interval_it_is_what_its_error_says(confidence):
+    reach = stats.norm.isf((1 - confidence) / 2) * 0.1
+    found = detectable_of_interval(0.3 - reach, 0.3 + reach, confidence=confidence)
+    assert found == pytest.approx(minimum_detectable_gap(0.1, confidence=confidence))

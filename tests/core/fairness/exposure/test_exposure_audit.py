@@ -10,7 +10,7 @@ from core.errors import InputError
 from core.fairness.exposure.attention import exposure_shares, position_weights
 from core.fairness.exposure.audit import audit_exposure
 from core.fairness.exposure.measures import Bought
-from core.fairness.exposure.notes import disagreement
+from core.fairness.exposure.notes import disagreement, view_verdicts
 from core.fairness.exposure.targets import Target
 from core.fairness.groups import Groups
 from core.fairness.judging import judged
@@ -88,16 +88,20 @@ def test_users_of_one_taste_each_are_on_target_together_and_off_it_alone():
     lists = on_target(3000, loyalty=1.0)
     chosen = settings(tolerance=0.15)
     found = judged(audited(lists, 3000, settings=chosen).rows, chosen)
-    assert "single lists are further" in disagreement(found, "brand")
+    views = view_verdicts(found, "brand")
+    assert views == ("unequal", "equal_within_tolerance")
+    assert "single lists are further" in disagreement(views)
 
 
 def test_a_small_lean_of_every_list_shows_in_the_pool_alone():
     lists = on_target(3000, shares=[0.57, 0.3, 0.13])
     found = judged(audited(lists, 3000).rows, settings())
-    assert "together they lean" in disagreement(found, "brand")
+    views = view_verdicts(found, "brand")
+    assert views == ("equal_within_tolerance", "unequal")
+    assert "together they lean" in disagreement(views)
     even = judged(audited(on_target(3000), 3000).rows, settings())
-    assert disagreement(even, "brand") is None
-    assert disagreement(even, "age") is None
+    assert disagreement(view_verdicts(even, "brand")) is None
+    assert view_verdicts(even, "age") is disagreement(None) is None
 
 
 def test_random_lists_score_what_random_lists_score():

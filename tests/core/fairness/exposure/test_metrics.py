@@ -216,6 +216,22 @@ def test_means_of_random_lists_are_those_of_all_lists_there_are():
     np.testing.assert_allclose(found, np.mean(expected, axis=0), atol=1e-6)
 
 
+@given(seed=SEEDS, places=st.integers(1, 6))
+def test_long_lists_on_the_grid_are_as_all_choices_say(seed, places):
+    rng = np.random.default_rng(seed)
+    weights, target = rng.dirichlet(np.ones(places)), rng.dirichlet(np.ones(3))
+    expected = sum(
+        target[list(picked)].prod()
+        * divergence.js_divergence(np.bincount(picked, weights, minlength=3), target)
+        for picked in product(range(3), repeat=places)
+    )
+    for shares_of, error in ((divergence._every_share, 1e-9), (divergence._shares_on_grid, 1e-5)):
+        shares, chances = shares_of(weights, target)
+        np.testing.assert_allclose(chances.sum(axis=1), 1)
+        np.testing.assert_allclose(chances @ shares, target, atol=1e-9)
+        assert divergence._divergence_of(shares, chances, target) == pytest.approx(expected, abs=error)
+
+
 def test_concentration_by_hand():
     assert concentration.gini(np.array([1, 3])) == pytest.approx(0.25)
     assert concentration.gini(np.array([0, 0, 0, 5])) == pytest.approx(0.75)

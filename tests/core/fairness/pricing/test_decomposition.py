@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyfixest import feols
+from statsmodels.stats.oaxaca import OaxacaBlinder
 
 from core.errors import InputError
 from core.fairness.pricing.decomposition import decompose_discount
@@ -76,6 +77,22 @@ def test_parts_add_up_and_agree_with_all_dummies_written_out(seed):
         part = effect @ beta[start : start + effect.shape[1]]
         assert found[name] == pytest.approx(part[b == 1].mean() - part[b == 0].mean(), abs=1e-9)
         start += effect.shape[1]
+
+
+def test_it_is_the_pooled_decomposition_of_statsmodels():
+    events, _, group = shop(8, users=60, dearer=1.0)
+    found = values(decomposed(events, group))
+    lines = priced(events, free=True).lines
+    depth, b = 1 - (lines["paid_price"] / lines["list_price"]).to_numpy(), group[lines["user"]]
+    effects = [
+        pd.get_dummies(lines[name], drop_first=True).to_numpy(float) for name in ("item", "week", "channel")
+    ]
+    design = np.column_stack([np.ones(len(lines)), *effects, b])
+    theirs = OaxacaBlinder(depth, design, design.shape[1] - 1, swap=False).two_fold(two_fold_type="pooled")
+    unexplained, explained, gap = theirs.params
+    sign = np.sign(gap) * np.sign(found["gap"])  # they put the group with the higher mean first, or not
+    for name, value in (("unexplained", unexplained), ("explained", explained), ("gap", gap)):
+        assert found[name] == pytest.approx(sign * value, abs=1e-6)
 
 
 def test_error_of_the_unexplained_part_is_that_of_a_fit_with_errors_by_user():

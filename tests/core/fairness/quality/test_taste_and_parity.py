@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from core.fairness.distances import distance_rows
@@ -60,6 +61,7 @@ def test_taste_by_hand():
 def test_taste_lies_within_its_bounds_and_is_zero_for_a_mirror(counts):
     p, q = counts / counts.sum(axis=1, keepdims=True)
     found = taste_divergence(np.stack([p, p]), np.stack([q, p]))
+    assert found[0] == pytest.approx(stats.entropy(p, 0.99 * q + 0.01 * p), abs=1e-9)
     assert 0 <= found[0] <= np.log(100) + 1e-9
     assert found[1] == pytest.approx(0, abs=1e-12)
     order = [3, 1, 4, 0, 2]

@@ -7,7 +7,12 @@ from fairlearn.reductions import AbsoluteLoss, BoundedGroupLoss, SquareLoss
 
 from core.errors import SettingsError
 from core.fairness.partition import Partition
-from core.fairness.service.group_loss import bound_kept, group_loss_rows, loss_contributions
+from core.fairness.service.group_loss import (
+    bound_kept,
+    bound_sentence,
+    group_loss_rows,
+    loss_contributions,
+)
 from core.fairness.suppression import HIDDEN, SHOWN
 from tests.core.fairness.parts import FAST, part_of, row_of
 
@@ -80,10 +85,13 @@ def test_the_interval_holds_the_largest_true_loss(spread):
 
 def test_the_bound_is_kept_broken_or_open():
     strata = np.repeat([0, 1], [300, 300])
+    said = {True: "every group keeps to it", False: "b does not keep to it", None: "not enough data"}
     for allowed, kept in ((1.0, True), (0.3, False), (0.52, None)):
         row = found_in(strata, [0.3, 0.5], zeta={"absolute_loss": allowed}, prefix="stars_")[0]
         assert (row.metric, row.tolerance, row.p_value) == ("stars_worst_absolute_loss", allowed, None)
         assert bound_kept(row) is kept
+        assert bound_sentence(row).startswith(f"Worst off is b: {row.value:.3g} on average")
+        assert bound_sentence(row).endswith(f"allowed are {allowed:.3g}: {said[kept]}.")
 
 
 def test_renaming_groups_changes_the_name_alone():

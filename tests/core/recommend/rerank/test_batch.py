@@ -6,7 +6,8 @@ import pytest
 
 from core.errors import InputError
 from core.metrics import NOTHING
-from core.recommend.rerank.batch import EMPTY, as_batch, by_relevance, in_new_order
+from core.recommend.rerank.batch import EMPTY, KEPT, Candidates, as_batch, by_relevance, in_new_order
+from tests.core.recommend.rerank.greedy_reference import drawn
 
 
 @pytest.fixture
@@ -65,3 +66,29 @@ def test_a_new_order_keeps_the_scale_of_the_user(table):
     found = in_new_order(batch, np.array([[2, 0, 1], [0, 1, 2], [1, 0, 2]]))
     np.testing.assert_array_equal(found.items, [[9, 5, 3], [NOTHING] * 3, [0, 1, NOTHING]])
     np.testing.assert_array_equal(found.relevance, batch.relevance)
+
+
+def test_other_relevances_of_many_users_at_once_are_those_of_each():
+    rng = np.random.default_rng(2)
+    batch = drawn(rng, users=9000, width=30)
+    other = rng.integers(0, 5, batch.items.shape).astype(np.float32)
+    found = by_relevance(batch, lambda some: other[some].copy())
+    order = np.argsort(-np.where(batch.filled, other, EMPTY), axis=1, kind="stable")
+    np.testing.assert_array_equal(found.items, np.take_along_axis(batch.items, order, axis=1))
+    expected = np.take_along_axis(np.where(batch.filled, other, EMPTY), order, axis=1)
+    np.testing.assert_array_equal(found.relevance, expected)
+
+
+def test_what_is_made_of_the_same_content_is_made_once(table):
+    batch, codes, calls = as_batch(table, n_users=3, width=4), np.arange(5), []
+
+    def made(*of, what="heads"):
+        return batch.keep(what, of, lambda: calls.append(of) or len(calls))
+
+    assert (made(codes), made(codes.copy())) == (1, 1)
+    assert (made(codes + 1), made(codes, what="tails"), made(codes, codes)) == (2, 3, 4)
+    assert made(codes) == 1
+    assert [made(codes + n) for n in range(2, 2 + KEPT)] == [5, 6, 7, 8]
+    assert made(codes) == 9  # it was forgotten, so that memory stays bounded
+    assert len(batch.made) == KEPT
+    assert Candidates(batch.items, batch.relevance).keep("heads", (codes,), lambda: "its own") == "its own"
