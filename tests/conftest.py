@@ -37,13 +37,16 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
     fresh.close()
 
 
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all workers of one run of the tests share."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slice]:
     """300 households of the Complete Journey, prepared once for all tests; read it, do not write to it."""
-    base = tmp_path_factory.getbasetemp()
-    base = (
-        base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    )  # the workers of one run share one slice
+    base = shared_folder(tmp_path_factory)
     with (base / "slice.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         shared = Workspace.open(base / "slice", f"sqlite:///{base}/slice/evenhand.db")

@@ -10,6 +10,7 @@ from core.figures.numbers import sample, with_interval
 from core.figures.text import plotly_text
 from core.figures.units import POINTS, Unit
 
+DETECTABLE = "Gap that would be found"
 FADED = 0.45  # groups of fewer than 30 users
 MAXIMUM_ROWS = 24
 ALIKE = 0.01  # tolerances that differ by less, relative to the largest, are one
@@ -32,6 +33,11 @@ def shown_rows(rows: pd.DataFrame, *, limit: int = MAXIMUM_ROWS) -> tuple[pd.Dat
 def tick(group: str, n: object) -> str:
     """A row's label: the group and how many users stand behind its number."""
     return f"{plotly_text(group, limit=34)}  <span style='font-size:0.85em'>{plotly_text(sample(n))}</span>"
+
+
+def detectable(row, unit: Unit) -> str:
+    """The smallest true gap that the test of this row would find, in words; empty where there is none."""
+    return "" if pd.isna(row.detectable) else unit.amount(row.detectable)
 
 
 def gap_figure(
@@ -129,6 +135,8 @@ def _hover(row, metric: str, unit: Unit) -> str:
         f"{metric} gap {with_interval(row.value, row.low, row.high, row.n, form=unit.form)}",
         VERDICT_WORDS.get(row.verdict, "not judged"),
     ]
+    if found := detectable(row, unit):
+        lines.append(f"a true gap of {found} would be found four times in five")
     if row.small:
         lines.append("fewer than 30 users: read with care")
     return "<br>".join(lines) + "<extra></extra>"

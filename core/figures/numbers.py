@@ -115,6 +115,13 @@ def fine(value: float | None) -> str:
     return MISSING if _missing(value) else _signed(f"{value:+.4f}")
 
 
+def short(value: float | None) -> str:
+    """Three digits that count, whatever the unit: `0.0421`, `1,204`."""
+    if _missing(value):
+        return MISSING
+    return _signed(f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}")
+
+
 def change(form: Callable[[float | None], str]) -> Callable[[float | None], str]:
     """A number form for differences, with a plus where there is no minus: `+0.12`."""
     return lambda value: f"+{form(value)}" if not _missing(value) and value > 0 else form(value)

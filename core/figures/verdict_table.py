@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from core.figures.gaps import VERDICT_WORDS
+from core.figures.gaps import DETECTABLE, VERDICT_WORDS, detectable
 from core.figures.numbers import count, p_value, with_interval
 from core.figures.scorecard import MARKS, MOST_LINES, select
 from core.figures.sentences import NO_NUMBER
@@ -48,7 +48,7 @@ def _value(row, title: str, form: Callable[[float | None], str]) -> dict[str, st
 
 
 def _blank(gap: str) -> dict[str, str]:
-    return {"Gap": gap, "p, corrected": "", "Verdict": "", "Users to decide it": ""}
+    return {"Gap": gap, "p, corrected": "", "Verdict": "", "Users to decide it": "", DETECTABLE: ""}
 
 
 def _gap(row, unit: Unit, *, alone: bool) -> dict[str, str]:
@@ -66,4 +66,5 @@ def _gap(row, unit: Unit, *, alone: bool) -> dict[str, str]:
         "p, corrected": p_value(row.p_adjusted),
         "Verdict": f"{MARKS[row.verdict]} {VERDICT_WORDS[row.verdict]}",
         "Users to decide it": needed,
+        DETECTABLE: detectable(row, unit),
     }

@@ -5,13 +5,13 @@ import streamlit as st
 
 from core.fairness.definitions import definition_of
 from core.figures.definitions import as_markdown
-from core.figures.numbers import MISSING, count, p_value, with_interval
+from core.figures.gaps import DETECTABLE
+from core.figures.numbers import MISSING, count, p_value, short, with_interval
 from core.figures.text import plain
 from core.schema.definitions import Definition
 from core.schema.settings import ALL, REST
 from pages.ui import blocks
 
-DETECTABLE = "Gap that would be found"
 _HELP = {
     "By chance alone": "Where the number would lie if there were no difference",
     "p, corrected": "How often chance alone does as much, corrected for all comparisons of the page",
@@ -68,11 +68,6 @@ def metric_table(rows: pd.DataFrame, *, name: str, section: str) -> None:
     else:
         st.caption("Pick a line to read what its metric means, how it is computed, and when not to use it.")
     blocks.downloads(rows, name=name)
-
-
-def short(value: float) -> str:
-    """Three digits that count, whatever the unit."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}".replace("-", "−")
 
 
 def chance_words(low: float, high: float) -> str:

@@ -1,5 +1,6 @@
 """Pages under test: an app on a workspace of its own, and a slice with two trained runs."""
 
+import fcntl
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,8 +13,10 @@ from streamlit.testing.v1 import AppTest
 from core.schema.documents import Run
 from core.schema.settings import TrainSettings
 from core.store.workspace import Workspace
+from core.workflow.runs import load_run
 from core.workflow.training import train
 from pages.ui import jobs
+from tests.conftest import shared_folder
 from tests.core.opinions.made import made_reviews
 from tests.core.workflow.test_evaluating import CUSTOMERS, prepared_shop
 
@@ -51,16 +54,26 @@ def trained(prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
 
     Only the newest has further models.
     """
-    root = tmp_path_factory.mktemp("trained") / "workspace"
-    shutil.copytree(prepared.workspace.root, root)
+    base = shared_folder(tmp_path_factory)
+    root = base / "trained"
+    with (base / "trained.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            unfinished = base / "unfinished"
+            shutil.copytree(prepared.workspace.root, unfinished)
+            _train_two(unfinished, prepared.dataset.id)
+            unfinished.rename(root)
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
+    yield root, [load_run(workspace, f"run-{name}") for name in ("second", "first")]
+    workspace.close()
+
+
+def _train_two(root: Path, dataset: str) -> None:
     quick = TrainSettings(epochs=1, width=16, layers=1, history_length=64, ranking=False, models=())
     full = quick.model_copy(update={"epochs": 2, "models": ("behaviour", "service", "opinions")})
-    runs = [
-        train(workspace, prepared.dataset.id, settings, run_id=f"run-{name}", name=name)
-        for name, settings in (("first", quick), ("second", full))
-    ]
-    yield root, runs[::-1]
+    workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
+    for name, settings in (("first", quick), ("second", full)):
+        train(workspace, dataset, settings, run_id=f"run-{name}", name=name)
     workspace.close()
 
 

@@ -1,9 +1,15 @@
 """A view is a link, and no link can break a page."""
 
+import ast
+from pathlib import Path
+
 import pytest
 
 from core.schema.documents import JOBS
 from core.store.workspace import Workspace
+from pages.ui.shell import PAGES
+
+FOLDER = Path(__file__).parents[2] / "pages"
 
 HOSTILE = {
     "run": "run-nowhere",
@@ -13,6 +19,14 @@ HOSTILE = {
     "a": "$$\\frac$$",
     "user": "{'$ne': null}",
 }
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_begins_by_making_itself_safe_to_open(name):
+    """Before anything else: in a fresh server a link runs the page without the entry script."""
+    body = ast.parse((FOLDER / f"{name}.py").read_text()).body
+    first = next(line for line in body[1:] if not isinstance(line, ast.Import | ast.ImportFrom))
+    assert ast.unparse(first) == f"view = begin_page('{name}')"
 
 
 def shown(app) -> dict[str, object]:

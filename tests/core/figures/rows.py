@@ -34,6 +34,7 @@ def audit_rows() -> pd.DataFrame:
         ends = {"value": 0.3 + gap, "low": 0.3 + low, "high": 0.3 + high}
         rows.append(AuditRow(**SHARED, group=group, metric="ndcg@10", statistic="mean", **ends, **judged))
         null = {"null_low": -0.02, "null_high": 0.02, "tolerance": 0.03, "more_users": more}
+        null["detectable"] = 1.43 * (high - low) / 2
         ends = {"value": gap, "low": low, "high": high}
         rows.append(
             AuditRow(**SHARED, group=group, metric="ndcg@10_gap", statistic="gap", **ends, **judged, **null)

@@ -223,8 +223,9 @@ def test_the_table_has_each_groups_value_gap_and_verdict_and_hides_what_is_hidde
         "0.020",
         "◆ unequal",
         "",
+        "",
     ]
-    assert table.loc["Isle"].tolist() == ["hidden", "hidden", "hidden", "", "", ""]
+    assert table.loc["Isle"].tolist() == ["hidden", "hidden", "hidden", "", "", "", ""]
     assert table["Users to decide it"].tolist().count("about 780 more") == 1
     assert "all" not in table.index
 

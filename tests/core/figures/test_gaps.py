@@ -7,6 +7,7 @@ from core.figures.gaps import gap_figure, shown_rows
 from core.figures.groups import PALETTE, group_styles
 from core.figures.numbers import score
 from core.figures.scorecard import scorecard, select
+from core.figures.text import plain
 from core.figures.units import POINTS
 from core.figures.verdict_table import verdict_table
 from tests.core.figures.rows import EVIL, GROUPS, audit_rows
@@ -34,6 +35,8 @@ def test_every_dot_has_its_interval_and_n(drawn, gaps):
         assert trace.x[0] + trace.error_x.array[0] == pytest.approx(100 * row.high)
         assert trace.x[0] - trace.error_x.arrayminus[0] == pytest.approx(100 * row.low)
         assert f"n={row.n:,}" in trace.hovertemplate
+        found = f"a true gap of {POINTS.amount(row.detectable)} would be found four times in five"
+        assert found in trace.hovertemplate
     assert all("n=" in label or "hidden" in label for label in drawn.layout.yaxis.ticktext)
 
 
@@ -107,6 +110,13 @@ def test_the_verdict_table_hides_what_is_hidden_and_says_how_many_users_would_de
     assert table.loc["19-24", "Gap"] == "−8.0 pp [−12.0 pp, −4.0 pp]"
     assert "unequal" in table.loc["19-24", "Verdict"]
     assert table["Users to decide it"].tolist().count("about 780 more") == 1
+    assert table["Gap that would be found"].to_dict() == {
+        "19-24": "5.7 pp",
+        "25-34": "2.1 pp",
+        plain(EVIL): "10.0 pp",
+        "Unknown": "1.4 pp",
+        "65+": "",
+    }
 
 
 def test_rows_with_tolerances_of_their_own_have_bands_of_their_own(gaps):

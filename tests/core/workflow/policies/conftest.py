@@ -1,5 +1,6 @@
 """A quick run on a copy of the slice of a real shop, for everything that re-ranks its lists."""
 
+import fcntl
 import shutil
 
 import pytest
@@ -7,18 +8,36 @@ import pytest
 from core.store.workspace import Workspace
 from core.workflow.audits.shop import read_shop
 from core.workflow.policies.rerank import batch_of_run, ground_of_run
+from core.workflow.runs import load_run
 from core.workflow.training import train
+from tests.conftest import shared_folder
 from tests.core.workflow.policies.made_policies import QUICK, K
+
+RUN = "run-policies"
+
+
+@pytest.fixture(scope="session")
+def ranked(prepared, tmp_path_factory):
+    """The folder of a copy of the slice with one run, trained once for all tests; read it, do not write to it."""
+    base = shared_folder(tmp_path_factory)
+    root = base / "ranked"
+    with (base / "ranked.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            unfinished = shutil.copytree(prepared.workspace.root, base / "unranked")
+            workspace = Workspace.open(unfinished, f"sqlite:///{unfinished}/evenhand.db")
+            train(workspace, prepared.dataset.id, QUICK, run_id=RUN, name="policies")
+            workspace.close()
+            unfinished.rename(root)
+    return root
 
 
 @pytest.fixture(scope="module")
-def made(prepared, tmp_path_factory):
+def made(prepared, ranked, tmp_path_factory):
     """Its workspace, run, and candidates and ground of the test split."""
-    root = tmp_path_factory.mktemp("policies") / "workspace"
-    shutil.copytree(prepared.workspace.root, root)
+    root = shutil.copytree(ranked, tmp_path_factory.mktemp("policies") / "workspace")
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
-    run = train(workspace, prepared.dataset.id, QUICK, run_id="run-policies", name="policies")
-    shop = read_shop(workspace, prepared.dataset)
+    run, shop = load_run(workspace, RUN), read_shop(workspace, prepared.dataset)
     batch = batch_of_run(workspace, run, prepared.dataset, split="test")
     yield workspace, run, batch, ground_of_run(workspace, run, shop, split="test", k=K)
     workspace.close()
