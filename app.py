@@ -18,7 +18,7 @@ st.set_page_config(page_title="Evenhand", page_icon="assets/mark.svg", layout="w
 scheme = "dark" if st.context.theme.type == "dark" else "light"
 st.logo(f"assets/logo-{scheme}.svg", icon_image="assets/mark.svg", size="large")
 
-page = st.navigation(shell.navigation_pages())
+page = st.navigation(shell.navigation_pages(), expanded=True)
 shell.enter()
 try:
     page.run()

@@ -9,6 +9,7 @@ EvenhandError              a plain sentence: what is wrong, what was kept, what 
 │   ├── StoreUnavailable   the document store does not answer
 │   ├── DuplicateId        a document of that id is there already
 │   └── CorruptArtefact    a file does not match the hash in its document
+├── SourceUnavailable      the shop's own database does not answer
 ├── TrainingError          training diverged or cannot start
 └── Cancelled              the user asked the job to stop
 """
@@ -70,6 +71,10 @@ class DuplicateId(StoreError):
 
 class CorruptArtefact(StoreError):
     """A file is missing, truncated or differs from the hash in its document."""
+
+
+class SourceUnavailable(EvenhandError):
+    """The shop's own database does not answer or refuses; what was read of it before is kept."""
 
 
 class TrainingError(EvenhandError):

@@ -1,5 +1,35 @@
 """The commands of the shell by theme: one file each, with `add(command)`; a new file is one more name in `THEMES`."""
 
-from core.commands import bench, frontier, monitoring, offers, policies, reading, signing, trail, work
+from core.commands import (
+    bench,
+    explaining,
+    frontier,
+    monitoring,
+    news,
+    offers,
+    policies,
+    reading,
+    reporting,
+    signing,
+    simulating,
+    trail,
+    watching,
+    work,
+)
 
-THEMES = (work, reading, policies, signing, trail, monitoring, frontier, offers, bench)
+THEMES = (
+    work,
+    news,
+    reading,
+    policies,
+    signing,
+    trail,
+    monitoring,
+    watching,
+    frontier,
+    explaining,
+    offers,
+    reporting,
+    simulating,
+    bench,
+)

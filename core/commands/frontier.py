@@ -6,6 +6,7 @@ from core.commands.settings import add_policy, add_settings, policy_given, setti
 from core.commands.shell import Answer, Command, ProgressLine
 from core.errors import SettingsError
 from core.schema.settings import AuditSettings, parse_by, settings_from
+from core.store.trail import COMMAND_LINE
 from core.store.workspace import Workspace
 
 
@@ -42,6 +43,7 @@ def _frontier(workspace: Workspace, options: argparse.Namespace) -> Answer:
     if len(settings.by) > 1:
         raise SettingsError("A frontier is of one grouping of users; name one attribute, or two crossed.")
     against = policy_given(workspace, options)
-    found = frontier(workspace, options.run, settings, against, progress=ProgressLine())
+    asked = {"who": COMMAND_LINE, "progress": ProgressLine()}
+    found = frontier(workspace, options.run, settings, against, **asked)
     told = record(found, points_table(workspace, found), algorithm=options.algorithm)
     return told, as_text(told)

@@ -1,12 +1,15 @@
-"""The commands of the audit trail: trail, verify-trail."""
+"""The commands of the audit trail: trail, verify-trail, complete-trail."""
 
 import argparse
 from dataclasses import asdict
 
+from core.commands.policies import add_author
 from core.commands.shell import Answer, CheckFailed, Command
+from core.figures.about_trail import set_back_sentences
 from core.figures.sentences import plural
 from core.figures.text import plain
 from core.schema.documents import TrailEntry
+from core.schema.settings import settings_from
 from core.store.trail import CONTENT, read
 from core.store.trail_check import Checked, verify
 from core.store.workspace import Workspace
@@ -24,6 +27,8 @@ def add(command: Command) -> None:
         metavar="HASH",
         help="hash of the last entry as somebody noted it: shows whether the end was cut off since",
     )
+    sub = command("complete-trail", _complete, "an entry for each deed that verify-trail says is not told of")
+    add_author(sub)
 
 
 def _trail(workspace: Workspace, options: argparse.Namespace) -> Answer:
@@ -53,6 +58,15 @@ def _verify(workspace: Workspace, options: argparse.Namespace) -> Answer:
     return answer
 
 
+def _complete(workspace: Workspace, options: argparse.Namespace) -> Answer:
+    from core.store.trail_late import tell_missing
+    from core.workflow.policies.saved import Signature
+
+    author = settings_from(Signature, {"author": options.author}).author
+    told = tell_missing(workspace, who=author)
+    return {"told": told}, "\n".join([f"{plural(len(told), 'deed')} told of.", *told])
+
+
 def _sentences(found: Checked) -> list[str]:
     """The answer, then everything that was found."""
     if found.damage:
@@ -70,7 +84,7 @@ def _sentences(found: Checked) -> list[str]:
         f"Not told of: {one.what} {plain(one.id)}, {plain(one.at)[:16]}{', older than the trail' if one.older else ''}"
         for one in found.untold
     ]
-    return said
+    return said + set_back_sentences(found)
 
 
 def _so_many(found: Checked) -> str:

@@ -21,7 +21,8 @@ def add(command: Command) -> None:
     """Register them."""
     sub = command("prepare", _prepare, "read, clean and split a source")
     sub.add_argument(
-        "source", help="complete_journey (built in), tables (your own), movielens, beauty, reviews or olist"
+        "source",
+        help="complete_journey (built in), tables (your own), mongodb, movielens, beauty, reviews or olist",
     )
     sub.add_argument("--path", type=Path, help="folder of the source's files")
     sub.add_argument("--protected", help="user attributes that name protected groups, e.g. age,income")
@@ -107,7 +108,8 @@ def _search(workspace: Workspace, options: argparse.Namespace) -> Answer:
     budget = {"trials": options.trials, "minutes": options.minutes}
     settings = settings_from(SearchSettings, {name: n for name, n in budget.items() if n is not None})
     base = settings_from(TrainSettings, settings_given(options))
-    found = search(workspace, options.dataset, settings, base, progress=ProgressLine())
+    asked = {"who": COMMAND_LINE, "progress": ProgressLine()}
+    found = search(workspace, options.dataset, settings, base, **asked)
     standard = TrainSettings().model_dump(mode="json")
     changed = {name: value for name, value in found.best_settings.items() if value != standard[name]}
     answer = {"search": found.id, "settings": changed, "value": found.best_trial.value}

@@ -66,7 +66,7 @@ def build(tables: Tables, settings: DatasetSettings, *, progress: Progress = qui
             "The times of these data are only an order, so there is no calendar to split by. Choose "
             "split=leave_one_out or split=by_user."
         )
-    notes = _notes(tables)
+    notes, found = _notes(tables), _found_by_source(tables)
     tables, sampled = sample_users(tables, settings)
     progress("Cleaning", 0.0, f"{len(tables.events):,} events")
     tables, quality = clean(tables, settings)
@@ -88,7 +88,7 @@ def build(tables: Tables, settings: DatasetSettings, *, progress: Progress = qui
     kept = {} if numbers is None else {USER_NUMBERS: numbers}
     return Prepared(
         tables={"events": events, "users": users, "items": items} | kept | further,
-        quality=quality + _outside(events, items, core, settings) + counts,
+        quality=found + quality + _outside(events, items, core, settings) + counts,
         missing=lacking,
         period={} if TIMING in lacking else _period(events, settings),
         attributes=attributes,
@@ -101,6 +101,11 @@ def _notes(tables: Tables) -> list[str]:
     notes = [note for table in tables.present().values() for note in table.attrs.get("notes", [])]
     unused = [str(name)[:40] for name in tables.events if name not in CONTRACTS["events"].columns]
     return notes + ([f"Columns of events that are not used: {', '.join(unused)}."] if unused else [])
+
+
+def _found_by_source(tables: Tables) -> list[RuleCount]:
+    """What the source itself did to lines that it could not give as they stand."""
+    return [count for table in tables.present().values() for count in table.attrs.get("quality", [])]
 
 
 def _without_purchases(events: pd.DataFrame) -> list[str]:

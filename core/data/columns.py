@@ -72,6 +72,10 @@ def _decimal_comma(text: pd.Series, with_comma: pd.Series, refuse: Refuse) -> pd
     """'1.234,50' as '1234.50'; refused where a comma may as well part thousands."""
     german = text.str.fullmatch(r"-?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?", na=True)
     _refuse_where(~german & with_comma, "is no number", refuse)
+    if with_comma.sum() < (~german).sum():
+        raise refuse(
+            "is written with a decimal comma where most rows have a decimal point", with_comma.to_numpy(bool)
+        )
     _refuse_where(~german, "is written with a decimal point where other rows have a decimal comma", refuse)
     thousands = text.str.fullmatch(r"-?\d{1,3},\d{3}", na=False)
     if thousands[with_comma].all():
@@ -121,15 +125,21 @@ def _from_epoch(numbers: pd.Series, refuse: Refuse) -> pd.Series:
 
 
 def _by_format(text: pd.Series, unread: np.ndarray, refuse: Refuse) -> pd.Series:
-    """The one format that fits every cell; day and month are never guessed."""
+    """The one format that fits every cell; day and month are never guessed.
+
+    Where none does, the bad cells are those that the format lacks that fits most.
+    """
     distinct = pd.Series(text.dropna().unique())
-    fitting = {}
+    fitting, bad = {}, unread
     for form in (date + ending for date in DATE_FORMATS for ending in TIME_ENDINGS):
         times = pd.to_datetime(distinct, format=form, errors="coerce")
         if times.notna().all():
             fitting[form] = times
+        elif times.notna().any():
+            other = text.isin(distinct[times.isna()]).to_numpy(bool)
+            bad = min(bad, other, key=np.count_nonzero)
     if not fitting:
-        raise refuse("is no date; write 2024-03-31 or 2024-03-31T18:05:00+01:00", unread)
+        raise refuse("is no date; write 2024-03-31 or 2024-03-31T18:05:00+01:00", bad)
     readings = list(fitting.values())
     if any(not readings[0].equals(other) for other in readings[1:]):
         raise refuse("may be day/month or month/day; write 2024-03-31", unread)

@@ -82,7 +82,11 @@ def _legacy(part: bytes, name: str) -> str:
 
 
 def _is_latin(part: bytes) -> bool:
-    """In Latin script an accent stands among plain letters; in others whole words are foreign."""
-    words = b"".join(re.findall(rb"[A-Za-z]*[\x80-\xff][A-Za-z\x80-\xff]*", part))
-    foreign = sum(byte >= 0x80 for byte in words)
-    return foreign < len(words) - foreign
+    """In Latin script an accent stands among plain letters; in others whole words are foreign.
+
+    The sign of the euro (0x80 in Windows-1252) stands beside numbers and tells nothing, but of a file without any
+    other foreign letter.
+    """
+    words = b"".join(re.findall(rb"[A-Za-z]*[\x81-\xff][A-Za-z\x81-\xff]*", part))
+    foreign = sum(byte > 0x80 for byte in words)
+    return not words or foreign < len(words) - foreign

@@ -48,14 +48,24 @@ def read_file(path: Path, table: str) -> pd.DataFrame:
     Raises:
         TableError: names file, column and the first bad rows (data rows, counted from 1).
     """
-    beginning = check_file(path)
-    if beginning.startswith(PARQUET):
-        frame, notes = read_parquet(path), []
-    else:
-        frame, notes = read_delimited(path, set(CONTRACTS[table].columns))
+    frame, notes = read_unchecked(path, set(CONTRACTS[table].columns))
     frame = check(convert(frame, table, path.name), table, path.name)
     frame.attrs["notes"] = notes
     return frame
+
+
+def read_unchecked(path: Path, expected: set[str]) -> tuple[pd.DataFrame, list[str]]:
+    """All columns of a file as they come, those of delimited text as text; and notes on how it was read.
+
+    Args:
+        expected: column names by which the delimiter is told.
+
+    Raises:
+        TableError: not readable as one table with named columns.
+    """
+    if check_file(path).startswith(PARQUET):
+        return read_parquet(path), []
+    return read_delimited(path, expected)
 
 
 Converter = Callable[[pd.Series, Refuse], pd.Series]  # such as to_number of core.data.columns
@@ -78,8 +88,7 @@ def read_columns(
     Raises:
         TableError: names file, column and the first bad rows.
     """
-    parquet = check_file(path).startswith(PARQUET)
-    frame = read_parquet(path) if parquet else read_delimited(path, {*columns, *(spellings or {})})[0]
+    frame, _ = read_unchecked(path, {*columns, *(spellings or {})})
     return convert_columns(frame.rename(columns=spellings or {}), columns, path.name, required=required)
 
 
@@ -109,14 +118,22 @@ def convert(frame: pd.DataFrame, table: str, source: str) -> pd.DataFrame:
     Raises:
         TableError: a required column is missing, or a cell cannot be converted.
     """
-    contract = CONTRACTS[table].columns
-    for name, column in contract.items():
+    require_columns(frame, table, source)
+    names = [name for name in CONTRACTS[table].columns if name in frame]
+    return frame.assign(**{name: convert_column(frame[name], table, source) for name in names})
+
+
+def require_columns(frame: pd.DataFrame, table: str, source: str) -> None:
+    """TableError where a required column is missing."""
+    for name, column in CONTRACTS[table].columns.items():
         if column.required and name not in frame:
             raise TableError(_missing(name, list(frame.columns)), source=source, column=name)
-    converted = {}
-    for name in [name for name in contract if name in frame]:
-        converted[name] = _converter(name, contract[name])(frame[name], refusal(source, name))
-    return frame.assign(**converted)
+
+
+def convert_column(values: pd.Series, table: str, source: str) -> pd.Series:
+    """A column of the contract in its type; TableError with the cells that cannot be converted."""
+    name = str(values.name)
+    return _converter(name, CONTRACTS[table].columns[name])(values, refusal(source, name))
 
 
 def check(frame: pd.DataFrame, table: str, source: str) -> pd.DataFrame:

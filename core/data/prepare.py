@@ -11,15 +11,18 @@ import pandas as pd
 from core.data.build import Prepared, build
 from core.data.images import pictures_in, read_images
 from core.data.sources import SOURCES, Source
+from core.data.watching import described, remember
 from core.errors import CorruptArtefact, NotFound, SettingsError
 from core.progress import Progress, part_of, quiet
-from core.schema.documents import DATASETS, Artefact, Dataset, now
+from core.schema.documents import DATASETS, Artefact, Dataset, SourceFile, now
 from core.schema.settings import SPLITS, DatasetSettings
 from core.schema.tables import BASKET, IN_CATALOGUE, ITEM, SPLIT, USER, Tables
 from core.store.artefacts import sha256
 from core.store.trail import PROGRAM, record
 from core.store.workspace import Workspace
 
+COLLECTED = 0.3  # fraction of the work that is done once a source without files has collected its own
+YOUNGER = ("mongodb", "bad_rows")  # settings that came later: left at their default they change no id
 FORMAT = 1  # rises when the same source and settings would give other tables than before
 
 
@@ -48,10 +51,15 @@ def prepare(
     """
     origin, resolved = _resolve(source, settings, path)
     progress("Reading", 0.0, origin.title)
-    dataset_id = _identity(origin, resolved, path)
+    begun = 0.01
+    if origin.collect is not None:
+        path, begun = origin.collect(workspace, resolved, part_of(progress, 0.0, COLLECTED)), COLLECTED
+    files = described(origin, path)
+    dataset_id = _identity(origin, resolved, files, _folder(origin, path))
     if known := _intact(workspace, dataset_id):
+        remember(workspace, dataset_id, origin, path, files)
         return known
-    tables = origin.read(path, resolved, part_of(progress, 0.01, 0.45))
+    tables = origin.read(path, resolved, part_of(progress, begun, 0.45))
     settings = _with_known_groups(resolved, settings, tables)
     prepared = build(tables, settings, progress=part_of(progress, 0.45, 0.8))
     prepared = _with_images(prepared, _folder(origin, path), part_of(progress, 0.8, 0.85))
@@ -65,6 +73,7 @@ def prepare(
         notes=[*origin.notes, *prepared.notes],
         **_described(prepared, settings),
     )
+    remember(workspace, dataset_id, origin, path, files)
     workspace.documents.put(DATASETS, dataset.dump())
     record(workspace, "prepared", who=who, about={"dataset": dataset.id}, details={"source": source})
     return dataset
@@ -107,12 +116,18 @@ def _with_known_groups(settings: DatasetSettings, asked: DatasetSettings, tables
     return settings.model_copy(update={"protected": kept})
 
 
-def _identity(origin: Source, settings: DatasetSettings, path: Path | None) -> str:
+def _identity(
+    origin: Source, settings: DatasetSettings, files: list[SourceFile], pictures: Path | None
+) -> str:
     """An id that is the same for the same files and settings, wherever the files lie."""
-    content = [(file.name, sha256(file)) for file in origin.files(path)]
-    if folder := _folder(origin, path):
-        content += [(str(file.relative_to(folder)), sha256(file)) for file in pictures_in(folder)]
-    decisive = [FORMAT, origin.name, content, settings.model_dump(mode="json")]
+    content = [(file.name, file.sha256) for file in files]
+    if pictures:
+        content += [(str(file.relative_to(pictures)), sha256(file)) for file in pictures_in(pictures)]
+    unset = {
+        name for name in YOUNGER if getattr(settings, name) == DatasetSettings.model_fields[name].default
+    }
+    dumped = settings.model_dump(mode="json", exclude=unset)
+    decisive = [FORMAT, origin.name, content, dumped]
     return "ds-" + hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -156,9 +171,11 @@ def _write(
 
 
 def _name(origin: Source, settings: DatasetSettings, path: Path | None) -> str:
-    title = (
-        path.resolve().name.encode(errors="replace").decode() if origin.needs_path and path else origin.title
-    )
+    title = origin.title
+    if origin.needs_path and path:
+        title = path.resolve().name.encode(errors="replace").decode()
+    if origin.collect and settings.mongodb:
+        title = f"{title}, {settings.mongodb.tables['events'].collection[:60]}"
     return title if settings.sample_users is None else f"{title}, {settings.sample_users:,} users"
 
 

@@ -8,13 +8,15 @@ from core.figures.numbers import count, moment
 from core.figures.sentences import listed, plural
 from core.figures.text import markdown_text, plain, spoken
 from core.schema.documents import Policy, TrailEntry
-from core.store.trail import Trail
+from core.store.trail import WHAT, Trail
 from core.store.trail_check import Checked
 
 DEEDS = {
     "prepared": "prepared data",
     "trained": "trained a model",
     "imported": "brought in lists",
+    "tuned": "searched for settings",
+    "compared": "compared re-rankers",
     "saved": "saved a policy",
     "confirmed": "confirmed a policy on test",
     "published": "published a policy",
@@ -24,6 +26,8 @@ DEEDS = {
     "approved": "approved a policy",
     "returned": "returned a policy",
     "governed": "changed the rules",
+    "acknowledged": "acknowledged an alert",
+    "found": "found what was not told of",
 }
 NAMED = 8  # faults that an answer names
 LEFT = {
@@ -71,8 +75,14 @@ def _about(entry: TrailEntry, named: Mapping[str, Policy]) -> str:
     if entry.did == "governed":
         rules = {name: value for name, value in details.items() if isinstance(value, bool)}
         return ", ".join(f"{spoken(name)}: {'on' if value else 'off'}" for name, value in rules.items())
+    if entry.did == "found":
+        what = str(details.get(WHAT))
+        return f"{LEFT.get(what, what)} {about.get(what, '')}"
     if "file" in details:
-        return f"{details['file']}, {count(details['rows'])} rows of {about.get('run', about['dataset'])}"
+        rows = details.get("rows")
+        held = f", {count(rows)} rows" if isinstance(rows, int) else ""
+        of_what = about.get("run") or about.get("dataset")
+        return f"{details['file']}{held}{f' of {of_what}' if of_what else ''}"
     policy = named.get(about.get("policy", ""))
     name = policy.reference if policy else details.get("name")
     return str(name or about.get("policy") or about.get("run") or about.get("dataset", ""))
@@ -117,6 +127,17 @@ def untold_sentences(found: Checked) -> list[str]:
         f"{plural(older, 'deed')} from before there was a trail {'is' if older == 1 else 'are'} not told of."
     ]
     return [*_first(said), *(told if older else [])]
+
+
+def set_back_sentences(found: Checked) -> list[str]:
+    """Entries that are dated before an earlier one."""
+    if not found.set_back:
+        return []
+    numbers = [str(number) for number in found.set_back]
+    named = listed(numbers[:NAMED]) if len(numbers) <= NAMED else f"{', '.join(numbers[:NAMED])} and more"
+    return [
+        f"{plural(len(numbers), 'entry', 'entries')} dated before an earlier one ({named}): a clock was set back."
+    ]
 
 
 def _first(said: list[str]) -> list[str]:

@@ -53,16 +53,18 @@ def ladder_figure(
     return drawn
 
 
-def parts_figure(rows: pd.DataFrame, style: Style, words: Mapping[str, str], *, total: str) -> go.Figure:
+def parts_figure(
+    rows: pd.DataFrame, style: Style, words: Mapping[str, str], *, total: str, of: str = "discount"
+) -> go.Figure:
     """A gap taken apart: the whole first, then its parts, which add up to it.
 
     Args:
-        rows: gap rows of one group in shares; metric `total` and those of `words`.
+        rows: gap rows of one group in shares; metric `total` and those of `words`. of: what the gap is in.
     """
     named = {total: "the whole gap"} | dict(words)
     told = rows.set_index("metric").reindex([name for name in named if name in set(rows["metric"])])
     places = np.arange(len(told))[::-1]
-    drawn = figure(height=rows_height(len(told)), x_title="← less   discount   more →")
+    drawn = figure(height=rows_height(len(told)), x_title=f"← less   {of}   more →")
     value, low, high = (100 * told[name].to_numpy(float) for name in ("value", "low", "high"))
     drawn.add_bar(
         x=value,

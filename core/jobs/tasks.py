@@ -11,6 +11,7 @@ from core.progress import Progress, part_of
 from core.schema.documents import Run
 from core.schema.policies import PolicySettings
 from core.schema.settings import AuditSettings, DatasetSettings, SearchSettings, TrainSettings, settings_from
+from core.schema.simulation import SimulationSettings
 from core.store.trail import BY_ITSELF, PAGE
 from core.store.workspace import Workspace
 
@@ -71,9 +72,8 @@ def search(workspace: Workspace, params: Mapping[str, Any], context: JobContext)
 
     settings = settings_from(SearchSettings, params.get("settings", {}))
     base = settings_from(TrainSettings, params.get("base", {}))
-    found = search_settings(
-        workspace, params["dataset"], settings, base, progress=context, scratch=context.scratch
-    )
+    asked = {"who": PAGE, "progress": context, "scratch": context.scratch}
+    found = search_settings(workspace, params["dataset"], settings, base, **asked)
     return {"search": found.id}
 
 
@@ -106,7 +106,8 @@ def frontier(workspace: Workspace, params: Mapping[str, Any], context: JobContex
 
     settings = settings_from(AuditSettings, params["settings"])
     against = settings_from(PolicySettings, params.get("against", {}))
-    return {"frontier": measure_all(workspace, params["run"], settings, against, progress=context).id}
+    asked = {"who": PAGE, "progress": context}
+    return {"frontier": measure_all(workspace, params["run"], settings, against, **asked).id}
 
 
 def publish(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
@@ -139,6 +140,57 @@ def rollback(workspace: Workspace, params: Mapping[str, Any], context: JobContex
     return {"publication": found.publication.id}
 
 
+def report(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
+    """Make a fairness report and keep it.
+
+    Args:
+        params: `run` (id); `settings` (AuditSettings); `policy` (id of a saved one, optional).
+
+    Returns:
+        the id of the `report`.
+    """
+    from core.report.gather import Chosen, gather
+    from core.report.keeping import keep
+    from core.workflow.policies.saved import load_policy, settings_of
+
+    settings, chosen = settings_from(AuditSettings, params["settings"]), None
+    if params.get("policy"):
+        saved = load_policy(workspace, params["policy"])
+        chosen = Chosen(settings_of(saved), saved)
+    found = gather(workspace, params["run"], settings, policy=chosen, progress=context)
+    id = f"report-{context.job_id.removeprefix('job-')}"
+    return {"report": keep(workspace, id, found, who=PAGE).id}
+
+
+def explain(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
+    """Explain one model of a run as a whole.
+
+    Args:
+        params: `run` (id); `subject`, a name of `subjects_of`.
+
+    Returns:
+        the id of the `explanation`.
+    """
+    from core.workflow.explaining.kept import explain_model
+
+    return {"explanation": explain_model(workspace, params["run"], params["subject"], progress=context).id}
+
+
+def simulate(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
+    """Simulate the feedback loop.
+
+    Args:
+        params: `settings` (SimulationSettings, optional).
+
+    Returns:
+        the id of the `simulation`.
+    """
+    from core.simulation.kept import simulation
+
+    settings = settings_from(SimulationSettings, params.get("settings", {}))
+    return {"simulation": simulation(workspace, settings, progress=context).id}
+
+
 TASKS: Mapping[str, Task] = {
     "prepare": prepare,
     "train": train,
@@ -146,8 +198,11 @@ TASKS: Mapping[str, Task] = {
     "search": search,
     "import_lists": import_lists,
     "frontier": frontier,
+    "explain": explain,
     "publish": publish,
     "rollback": rollback,
+    "report": report,
+    "simulate": simulate,
 }
 
 
@@ -180,16 +235,18 @@ def _train(
         progress=part_of(progress, 0.0, TRAIN_SHARE),
         scratch=context.scratch,
     )
-    _first_frontier(workspace, run, context, part_of(progress, TRAIN_SHARE, 1.0))
+    _first_frontier(workspace, run, context, who, part_of(progress, TRAIN_SHARE, 1.0))
     return run.id
 
 
-def _first_frontier(workspace: Workspace, run: Run, context: JobContext, progress: Progress) -> None:
+def _first_frontier(
+    workspace: Workspace, run: Run, context: JobContext, who: str, progress: Progress
+) -> None:
     """The run is whole without it: whatever goes wrong here, also being told to stop, is for the log alone."""
     from core.workflow.policies.frontier import first_frontier
 
     try:
-        first_frontier(workspace, run, progress=progress)
+        first_frontier(workspace, run, who=who, progress=progress)
     except EvenhandError as error:
         context.log(f"No frontier yet: {error}")
     except Exception:

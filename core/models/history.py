@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from core.data.inputs import SECONDS_PER_DAY, ModelInputs
+from core.data.inputs import SECONDS_PER_DAY, ModelInputs, Sequences
 from core.models.trends import Trends, trends
 
 HALF_LIVES = (5.0, 21.0, 83.0)  # days; decayed counts at time constants of about 7, 30 and 120 days
@@ -92,15 +92,36 @@ def index_history(inputs: ModelInputs) -> History:
     """Index the histories of a model's inputs; about a second per million events."""
     past = inputs.history
     users, items = past.users.astype(np.int64), past.items.astype(np.int64)
-    begins = _changes(users) | _changes(past.baskets)
-    token_lines = np.append(np.flatnonzero(begins), len(items))
-    token_times = past.times[token_lines[:-1]]
-    times = token_times[np.cumsum(begins) - 1] if len(items) else past.times
-    next_same, first_times, counts = _running_counts(users, items, times)
-    return History(
-        n_users=inputs.n_users,
+    times = _begin(past)[2]
+    return indexed(
+        past,
         n_items=inputs.n_items,
         at=inputs.at,
+        user_attributes=_columns(inputs.user_attributes, inputs.n_users),
+        user_features=np.zeros((inputs.n_users, 0), np.float32)
+        if inputs.user_features is None
+        else inputs.user_features,
+        trends=trends(users, items, times, n_items=inputs.n_items, at=inputs.at),
+    )
+
+
+def indexed(
+    past: Sequences,
+    *,
+    n_items: int,
+    at: int,
+    user_attributes: np.ndarray,
+    user_features: np.ndarray,
+    trends: Trends,
+) -> History:
+    """Histories with what else is known of their users, and of the items at all times."""
+    users, items = past.users.astype(np.int64), past.items.astype(np.int64)
+    token_lines, token_times, times = _begin(past)
+    next_same, first_times, counts = _running_counts(users, items, times)
+    return History(
+        n_users=len(past.offsets) - 1,
+        n_items=n_items,
+        at=at,
         line_offsets=past.offsets,
         items=items,
         times=times,
@@ -111,12 +132,19 @@ def index_history(inputs: ModelInputs) -> History:
         token_offsets=np.searchsorted(token_lines[:-1], past.offsets).astype(np.int64),
         token_times=token_times,
         token_lines=token_lines,
-        user_attributes=_columns(inputs.user_attributes, inputs.n_users),
-        user_features=np.zeros((inputs.n_users, 0), np.float32)
-        if inputs.user_features is None
-        else inputs.user_features,
-        trends=trends(users, items, times, n_items=inputs.n_items, at=inputs.at),
+        user_attributes=user_attributes,
+        user_features=user_features,
+        trends=trends,
     )
+
+
+def _begin(past: Sequences) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Where baskets begin, (K+1,), when, (K,), and when each line's basket did, (E,)."""
+    begins = _changes(past.users) | _changes(past.baskets)
+    token_lines = np.append(np.flatnonzero(begins), len(past.items))
+    token_times = past.times[token_lines[:-1]]
+    times = token_times[np.cumsum(begins) - 1] if len(past.items) else past.times
+    return token_lines, token_times, times
 
 
 def _columns(attributes: dict[str, np.ndarray], n_users: int) -> np.ndarray:

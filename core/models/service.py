@@ -34,6 +34,16 @@ class ServiceBatch(NamedTuple):
     codes: Tensor
 
 
+class Read(NamedTuple):
+    """B orders as numbers: context (B, F), each embedded category (B, d), U and P (B, D), R and whether there is one (B, 2)."""
+
+    numbers: Tensor
+    categories: list[Tensor]
+    users: Tensor
+    products: Tensor
+    scores: Tensor
+
+
 class Quality(NamedTuple):
     """Standardised answers, (B,) each; low <= median <= high whatever the weights."""
 
@@ -76,21 +86,24 @@ class ServiceModel(nn.Module):
 
     def forward(self, batch: ServiceBatch) -> Quality:
         """The answers for B orders."""
-        parts = [batch.numbers]
-        parts += [embed(batch.codes[:, place]) for place, embed in enumerate(self.categories)]
+        return self.answer(self.read(batch))
+
+    def read(self, batch: ServiceBatch) -> Read:
+        """What the network works with, as numbers alone; vectors get the length of a standard normal one."""
+        embedded = [embed(batch.codes[:, place]) for place, embed in enumerate(self.categories)]
+        users, products = (_of_unit_variance(vectors) for vectors in (batch.users, batch.products))
+        told = torch.stack([batch.scores / 10, (batch.scores != 0).float()], dim=1)
+        return Read(batch.numbers, embedded, users, products, told)
+
+    def answer(self, read: Read) -> Quality:
+        """The answers from what was read."""
+        parts = [read.numbers, *read.categories]
         if self.pair is not None:
-            parts.append(F.dropout(F.silu(self.pair(self._pairs(batch))), self.shape.dropout, self.training))
+            pairs = torch.cat([read.users, read.products, read.users * read.products, read.scores], dim=1)
+            parts.append(F.dropout(F.silu(self.pair(pairs)), self.shape.dropout, self.training))
         entering = torch.cat(parts, dim=1)  # (B, F + C * d + W / 2)
         median, below, above, mean = (self.head(self.body(entering)) + self.direct(entering)).unbind(dim=1)
         return Quality(median - F.softplus(below), median, median + F.softplus(above), mean)
-
-    def _pairs(self, batch: ServiceBatch) -> Tensor:
-        """[U; P; U*P; R, whether there is an R], (B, 3D + 2); vectors have the length of a standard normal one."""
-        users, products = (_of_unit_variance(vectors) for vectors in (batch.users, batch.products))
-        known = (batch.scores != 0).float()
-        return torch.cat(
-            [users, products, users * products, batch.scores[:, None] / 10, known[:, None]], dim=1
-        )
 
 
 def _of_unit_variance(vectors: Tensor) -> Tensor:

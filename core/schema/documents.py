@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 ID_PATTERN = re.compile(r"^[a-z][a-z0-9_-]{2,63}$")
 DATASETS, RUNS, JOBS, SEARCHES = "datasets", "runs", "jobs", "searches"
-FRONTIERS, CONFIRMATIONS = "frontiers", "confirmations"
+FRONTIERS, CONFIRMATIONS, EXPLANATIONS = "frontiers", "confirmations", "explanations"
 POLICIES, PUBLICATIONS, RECOMMENDATIONS, SERVINGS = "policies", "publications", "recommendations", "servings"
+REPORTS, SIMULATIONS = "reports", "simulations"
+MAPPINGS, ORIGINS = "mappings", "origins"
 DECISIONS, GOVERNANCE, TRAIL = "decisions", "governance", "trail"
 
 
@@ -71,6 +73,32 @@ class Dataset(Document):
     missing: dict[str, str]  # what the data cannot support -> table and column that it would need
     tables: dict[str, Artefact]
     notes: list[str] = []
+
+
+class SourceFile(BaseModel):
+    """A file that a dataset was prepared from."""
+
+    name: str  # within the folder
+    sha256: str
+    lines: int | None  # rows, where they can be counted
+
+
+class Origin(Document):
+    """Where a dataset came from, by its id: for this installation alone, in no export."""
+
+    path: str | None
+    files: list[SourceFile]
+
+
+class ColumnMapping(Document):
+    """Which columns of a file are which columns of a table; the id follows from the table and the file's columns."""
+
+    name: str
+    table: str
+    columns: dict[str, str]  # column of the table: column of the file
+    keep: list[str] = []  # further columns of the file that come along under their own names
+    header: list[str]  # all columns of the file
+    created_at: str
 
 
 class Epoch(BaseModel):
@@ -237,6 +265,26 @@ class Frontier(Document):
     table: Artefact
 
 
+class ExplainedModel(Document):
+    """One model of a run taken apart for many users; the tables have the attributions, and what features tell."""
+
+    run: str
+    dataset: str
+    created_at: str
+    subject: str  # such as intent_7
+    title: str
+    unit: str  # of the output and of attributions
+    features: list[str]
+    expected: float  # mean output over what is usual
+    allowed: float  # what a row's sum may be off
+    usual: int  # rows compared with
+    users: int
+    incomplete: int  # rows whose sum is further off than allowed
+    worst_error: float
+    seconds: float
+    tables: dict[str, Artefact]
+
+
 class Confirmation(Document):
     """A policy held against another one on the test split, once."""
 
@@ -301,6 +349,32 @@ class Serving(Document):
     replaced: str | None  # the publication served until then
 
 
+class Simulation(Document):
+    """A feedback loop in made shops; the table has each measure of each policy in each round."""
+
+    created_at: str
+    settings: dict[str, Any]  # SimulationSettings
+    seconds: float
+    table: Artefact
+
+
+class KeptReport(Document):
+    """A fairness report that was made on a page: what it says first, and its files."""
+
+    run: str
+    dataset: str
+    created_at: str
+    split: str
+    groupings: list[list[str]]
+    k: int
+    policy: str | None  # name@version
+    headline: str
+    answer: list[str]
+    page: Artefact  # HTML
+    content: Artefact  # JSON
+    content_schema: Artefact  # JSON Schema of that
+
+
 class Decision(Document):
     """What somebody decided about a saved policy; the highest number says where it stands."""
 
@@ -308,6 +382,7 @@ class Decision(Document):
     dataset: str
     number: int  # of this policy, from 1
     decided: Literal["proposed", "approved", "returned"]
+    content: str = ""  # SHA-256 of the policy as it was then; unknown in the earliest documents
     author: str
     comment: str
     at: str
@@ -326,6 +401,8 @@ Deed = Literal[
     "prepared",
     "trained",
     "imported",
+    "tuned",
+    "compared",
     "saved",
     "confirmed",
     "published",
@@ -335,6 +412,8 @@ Deed = Literal[
     "approved",
     "returned",
     "governed",
+    "acknowledged",
+    "found",
 ]
 
 
@@ -353,5 +432,8 @@ class TrailEntry(Document):
     @field_validator("at")
     @classmethod
     def _a_time(cls, at: str) -> str:
-        datetime.fromisoformat(at)
+        try:
+            datetime.fromisoformat(at).astimezone(UTC)
+        except OverflowError:
+            raise ValueError("is no time") from None
         return at

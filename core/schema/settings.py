@@ -1,10 +1,11 @@
 """Settings of every part, with default, bounds and meaning. Pages take their ranges and help texts from here."""
 
+import re
 from datetime import date
 from typing import Annotated, Literal
 from zoneinfo import available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from core.errors import SettingsError
 
@@ -17,6 +18,72 @@ class Settings(BaseModel):
     """Immutable, closed to unknown names, finite numbers only."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+TableName = Literal[
+    "events",
+    "users",
+    "items",
+    "reviews",
+    "service",
+    "offers",
+    "coupons",
+    "impressions",
+    "recommendations",
+    "promotions",
+]
+_PATH = re.compile(r"[^$.\x00-\x1f\x7f]{1,120}(\.[^$.\x00-\x1f\x7f]{1,120}){0,9}")
+_DATABASE = re.compile(r"""[^/\\. "$*<>:|?\x00-\x1f\x7f]{1,63}""")
+
+
+def is_path(path: str) -> bool:
+    """Whether a path of a field can stand in settings."""
+    return bool(_PATH.fullmatch(path))
+
+
+def _named(path: str) -> str:
+    """A name as a query may hold it: never an operator or a variable ($where, $$ROOT), never a control character."""
+    if not is_path(path):
+        raise ValueError(f"{path[:60]!r} is no name; write one such as orders or customer.id, without $")
+    return path
+
+
+def _database(name: str) -> str:
+    if not _DATABASE.fullmatch(name):
+        raise ValueError(f"{name[:60]!r} is no name of a database")
+    return name
+
+
+FieldPath = Annotated[str, AfterValidator(_named)]  # leads into documents within documents: customer.id
+ColumnName = Annotated[str, Field(min_length=1, max_length=60)]
+
+
+class CollectionSettings(Settings):
+    """A collection of a MongoDB database, read as one table."""
+
+    collection: FieldPath = Field(description="Its name")
+    fields: dict[ColumnName, FieldPath] = Field(
+        default_factory=dict,
+        description="Column of the table: field of the documents, such as user_id: customer.id. A column that is not "
+        "named is looked for under its own name; other attributes of users and items have to be named",
+    )
+    each: FieldPath | None = Field(
+        None, description="Field with a list, such as lines of an order: each element becomes a row"
+    )
+    changed_at: FieldPath | None = Field(
+        None,
+        description="Field that tells when a document was changed; unset: changed documents are not noticed",
+    )
+
+
+class MongoSettings(Settings):
+    """Which collections of a MongoDB database are which tables; its address comes from the environment alone."""
+
+    database: Annotated[str, AfterValidator(_database)] | None = Field(
+        None,
+        description="Name of the database; unset: the one that the address names",
+    )
+    tables: dict[TableName, CollectionSettings] = Field(min_length=1, description="Table: its collection")
 
 
 class DatasetSettings(Settings):
@@ -55,6 +122,12 @@ class DatasetSettings(Settings):
         None, description="IANA time zone whose calendar days and weeks count; unset: the one of the source"
     )
     currency: str = Field("USD", pattern=r"^[A-Z]{3}$", description="ISO 4217 code of all prices")
+    bad_rows: Literal["refuse", "set_aside"] = Field(
+        "refuse",
+        description="What becomes of your own tables where a row breaks the contract. refuse: nothing is prepared; "
+        "set_aside: such rows are left out, and the cleaning report counts them",
+    )
+    mongodb: MongoSettings | None = Field(None, description="Collections to read, for the source mongodb")
 
     @field_validator("protected")
     @classmethod

@@ -90,7 +90,10 @@ class ArtefactStore:
 
     def write_json(self, path: str, value: Any) -> Artefact:
         """Write a JSON value; ValueError if it holds NaN or infinity."""
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        return self.write_text(path, json.dumps(value, ensure_ascii=False, allow_nan=False))
+
+    def write_text(self, path: str, text: str) -> Artefact:
+        """Write a text as UTF-8."""
         return self._write(path, lambda file: file.write_text(text, encoding="utf-8"))
 
     def read_json(self, artefact: Artefact) -> Any:

@@ -1,7 +1,8 @@
 """The audit trail: an append-only record of who did what, each entry chained by its hash to the one before.
 
-A deed comes first and its entry after it, so the trail tells of nothing that did not happen; a deed whose entry is missing
-(a process killed between the two, a store that stopped answering) is found by `core/store/trail_check.py`.
+A deed that leaves a document comes first and its entry after it (`record`), so the trail tells of nothing that did not
+happen; one whose entry is missing (a process killed between the two, a store that stopped answering) is found by
+`core/store/trail_check.py`. An export leaves nothing that could be found, so its entry comes first (`tell`).
 """
 
 import hashlib
@@ -10,10 +11,12 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from core.errors import DuplicateId, EvenhandError
 from core.schema.documents import TRAIL, Deed, Document, TrailEntry, now
+from core.store import trail_witness
 from core.store.documents import DocumentStore
 from core.store.workspace import Workspace
 
@@ -22,8 +25,12 @@ from core.store.workspace import Workspace
 PROGRAM, COMMAND_LINE = "a program", "the command line"
 PAGE, BY_ITSELF = "somebody on the page", "Evenhand, when it was first opened"
 BEGINNING = "beginning"  # what stands for the entry before the first
-CONTENT = "sha256"  # of the document that a deed left: a detail of its entry
-ID = re.compile(r"^trail-([0-9]{12,})$")
+# Details: the hash of the document that a deed left; what was found afterwards.
+CONTENT, WHAT = "sha256", "what"
+DIGITS = 12  # of a number in an id
+_LARGEST = 10**DIGITS - 1
+_ID = re.compile(rf"trail-([0-9]{{{DIGITS}}})")
+Details = Mapping[str, str | int | bool | None]
 _log = logging.getLogger(__name__)
 
 
@@ -41,12 +48,10 @@ def record(
     *,
     who: str,
     about: Mapping[str, str],
-    details: Mapping[str, str | int | bool | None] | None = None,
+    details: Details | None = None,
     left: Document | None = None,
 ) -> TrailEntry | None:
-    """Add an entry on top of the last one, in one write, whoever else adds one at the same moment.
-
-    It never fails what it tells of: where the entry cannot be written, that is logged, and None is returned.
+    """Tell of a deed that is done. It never fails that: where the entry cannot be written, that is logged.
 
     Args:
         who: an author, or one of the words above.
@@ -55,10 +60,39 @@ def record(
     """
     told = dict(details or {}) | ({} if left is None else {CONTENT: digest(left.dump())})
     try:
-        return _append(workspace.documents, {"who": who, "did": did, "about": dict(about), "details": told})
+        return tell(workspace, did, who=who, about=about, details=told)
     except EvenhandError as error:
         _log.warning("The audit trail does not tell of what was %s: %s", did.replace("_", " "), error)
         return None
+
+
+def tell(
+    workspace: Workspace,
+    did: Deed,
+    *,
+    who: str,
+    about: Mapping[str, str],
+    details: Details | None = None,
+) -> TrailEntry:
+    """Add an entry on top of the last one, in one write, whoever else adds one at the same moment.
+
+    Raises:
+        StoreError: the store does not answer; a deed that has to be told of does not take place then.
+    """
+    told = {"who": who, "did": did, "about": dict(about), "details": dict(details or {})}
+    entry = _append(workspace.documents, _writable(told))
+    trail_witness.note(workspace, entry)
+    return entry
+
+
+def _writable(told: Any) -> Any:
+    """The same with half surrogate pairs, which no store keeps, spelt out: a shell makes them of names that are no text."""
+    match told:
+        case str():
+            return told.encode(errors="backslashreplace").decode()
+        case dict():
+            return {name: _writable(value) for name, value in told.items()}
+    return told
 
 
 def _append(documents: DocumentStore, told: Mapping[str, Any]) -> TrailEntry:
@@ -76,12 +110,16 @@ def _append(documents: DocumentStore, told: Mapping[str, Any]) -> TrailEntry:
 
 
 def _last(documents: DocumentStore) -> dict[str, Any] | None:
-    """The entry of the highest number, found by its id, which cannot be edited as a number can.
+    """The entry to add another one to: that of the highest number, found by its id, which cannot be edited as a number can.
 
-    None where something else was put in after it: then `_append` goes up from the first number to one that is free.
+    Where something else was put in after it, the one before the first number that is free.
     """
-    found = documents.find(TRAIL, descending=True, limit=1)
-    return found[0] if found and number_of(found[0]) else None
+    newest = documents.find(TRAIL, descending=True, limit=1)
+    if not newest or (number_of(newest[0]) or _LARGEST) < _LARGEST:
+        return newest[0] if newest else None
+    found = {number_of(document): document for document in documents.find(TRAIL, fields=["hash"])}
+    free = next(number for number in count(1) if number not in found)
+    return found.get(free - 1)
 
 
 def read(workspace: Workspace, *, dataset: str | None = None, limit: int | None = None) -> Trail:
@@ -125,11 +163,10 @@ def digest(document: Mapping[str, Any]) -> str:
 
 def id_of(number: int) -> str:
     """The `_id` of an entry; ids stand in the order of their numbers."""
-    return f"trail-{number:012d}"
+    return f"trail-{number:0{DIGITS}d}"
 
 
 def number_of(document: Mapping[str, Any]) -> int | None:
     """The number that an `_id` stands for; None where it is no id of an entry."""
-    found = ID.fullmatch(str(document["_id"]))
-    number = int(found.group(1)) if found else 0
-    return number if number and id_of(number) == document["_id"] else None
+    found = _ID.fullmatch(str(document.get("_id")))
+    return int(found[1]) or None if found else None

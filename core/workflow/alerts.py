@@ -7,6 +7,7 @@ from core.errors import DuplicateId, NotFound
 from core.schema.alerts import ACKNOWLEDGEMENTS, ALERTS, Acknowledgement, Alert
 from core.schema.documents import ID_PATTERN, new_id, now
 from core.schema.settings import settings_from
+from core.store.trail import record
 from core.store.workspace import Workspace
 from core.workflow.gate import Gate
 from core.workflow.gate_report import limits_in_words, number_in_words
@@ -60,6 +61,8 @@ def acknowledge(workspace: Workspace, alert_id: str, *, author: str, comment: st
     alert = _load(workspace, alert_id)
     made = Acknowledgement(_id=new_id("acknowledgement"), alert=alert.id, at=now(), **reason.model_dump())
     workspace.documents.insert(ACKNOWLEDGEMENTS, made.dump())
+    about = {"dataset": alert.dataset, "alert": alert.id, "acknowledgement": made.id}
+    record(workspace, "acknowledged", who=made.author, about=about, details={"name": alert.rule}, left=made)
     return made
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from core.data.dataset import table
+from core.data.dataset import table, users_with_numbers
 from core.data.purchases import purchases
 from core.data.splits import TEST
 from core.fairness.groups import group_labels
@@ -40,13 +40,21 @@ def calendar(workspace: Workspace, dataset: Dataset) -> pd.DataFrame:
     return counts.sort_values(["week", "split"], ignore_index=True)
 
 
-def group_sizes(workspace: Workspace, dataset: Dataset, by: tuple[str, ...]) -> pd.DataFrame:
+def group_sizes(
+    workspace: Workspace, dataset: Dataset, by: tuple[str, ...], *, bins: int | None = None
+) -> pd.DataFrame:
     """Users of each group, and those with purchases in the test window (who can be judged).
 
     Columns `group`, `users`, `test_users`, `suppressed`; hidden groups have no number. Groups known to be empty
     are left out; a hidden one may be empty without saying so.
+
+    Args:
+        bins: groups that a number with many values is cut into; None: its bands, as they were prepared.
     """
-    groups = group_labels(table(workspace, dataset, "users"), by)
+    if bins is None:
+        groups = group_labels(table(workspace, dataset, "users"), by)
+    else:
+        groups = group_labels(users_with_numbers(workspace, dataset), by, bins=bins)
     everyone = np.bincount(groups.codes, minlength=len(groups.names))
     judged = np.bincount(groups.codes[_test_users(workspace, dataset)], minlength=len(groups.names))
     states = np.stack(

@@ -23,7 +23,10 @@ def write_whole(table: pd.DataFrame, out: Path) -> None:
     unfinished = out.with_suffix(".parquet.part")
     try:
         try:
-            table.to_parquet(unfinished, index=False)
+            with unfinished.open(
+                "wb"
+            ) as file:  # a path itself would have to be text, which a name need not be
+                table.to_parquet(file, index=False)
             os.replace(unfinished, out)
         finally:
             unfinished.unlink(missing_ok=True)

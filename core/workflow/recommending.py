@@ -12,7 +12,7 @@ from core.schema.documents import Dataset
 from core.schema.policies import PolicySettings
 from core.schema.settings import LONGEST_LIST
 from core.schema.tables import ITEM, ITEM_ID, RANK, SCORE, USER, USER_ID
-from core.store.trail import PROGRAM, record
+from core.store.trail import PROGRAM, tell
 from core.store.workspace import Workspace
 from core.workflow.parquet_out import checked_path, write_whole
 from core.workflow.policies.rerank import PolicyLists, rerank
@@ -61,9 +61,9 @@ def recommend(
     lists = made.lists[made.lists[RANK] <= k]
     if users is not None:
         lists = lists[lists[USER].isin(_codes(users, table(workspace, dataset, "users", [USER_ID])[USER_ID]))]
-    write_whole(with_own_ids(workspace, dataset, lists), out)
     about, details = {"dataset": dataset.id, "run": run.id}, {"file": out.name, "rows": len(lists)}
-    record(workspace, "exported", who=who, about=about, details=details)
+    tell(workspace, "exported", who=who, about=about, details=details)
+    write_whole(with_own_ids(workspace, dataset, lists), out)
     return Written(len(lists), made.notes)
 
 

@@ -100,8 +100,8 @@ def _problem(error: ValidationError, values: dict[str, Any]) -> str:
 def _place(location: tuple[int | str, ...], values: dict[str, Any]) -> tuple[str, str]:
     """Which rule, in words, and which field of it."""
     if len(location) > 1 and location[0] == "rules":
-        number = int(location[1])
-        rule = values["rules"][number]
+        number, rules = int(location[1]), values["rules"]
+        rule = rules[number] if isinstance(rules, list) else None  # a YAML set has no order
         name = rule.get("name") if isinstance(rule, dict) else None
         called = f" '{name[:SHOWN]}'" if isinstance(name, str) else ""
         return f"rule {number + 1}{called}: ", ".".join(map(str, location[2:]))

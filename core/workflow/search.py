@@ -23,6 +23,7 @@ from core.models.task import resolve_task
 from core.progress import Progress, quiet
 from core.schema.documents import SEARCHES, Dataset, Epoch, Search, SearchTrial, now
 from core.schema.settings import SearchSettings, TrainSettings
+from core.store.trail import PROGRAM, record
 from core.store.workspace import Workspace
 from core.train.fit import fit
 from core.train.setup import settled
@@ -78,6 +79,7 @@ def search(
     settings: SearchSettings,
     base: TrainSettings,
     *,
+    who: str = PROGRAM,
     progress: Progress = quiet,
     scratch: Path | None = None,
 ) -> Search:
@@ -89,6 +91,7 @@ def search(
     every trial.
 
     Args:
+        who: asked for it, for the audit trail: an entry where anything was tried.
         progress: told after every batch; may raise `Cancelled`.
         scratch: folder for checkpoints; a trial that was killed goes on from the one there.
 
@@ -106,11 +109,17 @@ def search(
             study.set_user_attr(CREATED, now())
         until = _deadline(study, settings)
         asked = _Asked(workspace, dataset, settings, base, start, question, study, progress, scratch, until)
-        with suppress(_TimeIsUp):
-            while len(finished(study)) < settings.trials:
-                _next_trial(asked)
-                _keep(asked, done=False)
-        return _keep(asked, done=True)
+        before = len(finished(study))
+        try:
+            with suppress(_TimeIsUp):
+                while len(finished(study)) < settings.trials:
+                    _next_trial(asked)
+                    _keep(asked, done=False)
+            return _keep(asked, done=True)
+        finally:  # also of a search that was stopped: what it found can be used
+            if made := len(finished(study)) - before:
+                about = {"dataset": dataset.id, "search": study.study_name}
+                record(workspace, "tuned", who=who, about=about, details={"trials": made})
 
 
 def _id(dataset: Dataset, base: TrainSettings) -> str:

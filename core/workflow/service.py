@@ -85,14 +85,14 @@ def service_chapter(
     if not tables:
         return None
     events = table(workspace, dataset, "events")
-    found = _rows(tables, events, dataset, settings)
+    found = recorded_rows(tables, events, dataset, settings)
     users = table(workspace, dataset, "users")
     shop = _Shop(
         users=users,
         items=table(workspace, dataset, "items"),
         began=_first_events(events, dataset.counts["users"]),
         protected=dataset.protected,
-        hidden=() if settings.protected_inputs else tuple(attributes_telling(users, dataset.protected)),
+        hidden=unseen(users, dataset, settings),
     )
     ends = np.linspace(0, 1, len(found) + 1)
     parts = [part_of(progress, start, end) for start, end in pairwise(ends)]
@@ -121,7 +121,7 @@ def load_service(workspace: Workspace, artefact: Artefact) -> TrainedService:
     return undump(workspace.artefacts.read_tensors(artefact), texts["model"])
 
 
-def _rows(
+def recorded_rows(
     tables: dict[str, pd.DataFrame], events: pd.DataFrame, dataset: Dataset, settings: TrainSettings
 ) -> list[Rows]:
     """The rows of each outcome; ratings of items stand back where orders have a satisfaction of their own."""
@@ -130,6 +130,11 @@ def _rows(
     rows = [_capped(one, np.random.default_rng(settings.seed)) for one in found if one is not None]
     satisfied = any(one.outcome.name.startswith("satisfaction") for one in rows)
     return [one for one in rows if not (satisfied and one.outcome.table == "reviews")]
+
+
+def unseen(users: pd.DataFrame, dataset: Dataset, settings: TrainSettings) -> tuple[str, ...]:
+    """User attributes that no model may see: the protected ones and what tells them."""
+    return () if settings.protected_inputs else tuple(attributes_telling(users, dataset.protected))
 
 
 def _capped(rows: Rows, rng: np.random.Generator) -> Rows:

@@ -14,7 +14,7 @@ from core.figures.export import csv_bytes, parquet_bytes
 from core.figures.layout import CONFIG, themed
 from core.figures.scorecard import Card
 from core.figures.text import markdown_text, unmarked
-from pages.ui import links
+from pages.ui import exports, links
 
 Answer = TypeVar("Answer")
 MOST_ROWS = 18  # of a table at once; longer ones scroll
@@ -92,10 +92,11 @@ def download_buttons(
     """The same thing in several forms: by label the file ending, the MIME type, and what makes it when asked for."""
     with st.container(horizontal=True, gap="small"):
         for label, (ending, mime, make) in makers.items():
+            file = f"{stem}.{ending}"
             st.download_button(
                 label,
-                make,
-                file_name=f"{stem}.{ending}",
+                exports.told(make, file),
+                file_name=file,
                 mime=mime,
                 key=key(label),
                 on_click="ignore",

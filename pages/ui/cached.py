@@ -17,6 +17,7 @@ from core.workflow import (
     behaviour_groups,
     comparing,
     describing,
+    monitoring,
     showing,
     showing_behaviour,
     showing_product,
@@ -39,6 +40,7 @@ from core.workflow.audits.slices import slices as find_worst
 from core.workflow.audits.what_if import Demanded
 from core.workflow.audits.what_if import demanded as estimate
 from core.workflow.behaviour_intent import RELIABILITY
+from core.workflow.monitoring import Monitored
 from core.workflow.runs import list_runs, load_run, run_table
 from core.workflow.service import PREDICTIONS
 from core.workflow.showing_groups import GroupMeans
@@ -149,6 +151,19 @@ def slices(_workspace: Workspace, run_id: str, *, settings: AuditSettings) -> Sl
     per_user = per_user_of_run(_workspace, run, settings.k, "test")
     listed = per_user[USER].isin(lists(_workspace, run_id)[USER])  # the others' lists hit nothing
     return find_worst(shop(_workspace, run.dataset), per_user[listed], settings)
+
+
+@st.cache_data(max_entries=32, show_spinner=False, hash_funcs=BY_CONTENT)
+def monitored(_workspace: Workspace, run_id: str, *, settings: AuditSettings, days: int) -> Monitored:
+    return monitoring.monitor(_workspace, run_id, settings, days=days)
+
+
+@st.cache_data(max_entries=32, show_spinner="Comparing the runs …", hash_funcs=BY_CONTENT)
+def runs_over_time(
+    _workspace: Workspace, dataset_id: str, runs: tuple[str, ...], *, settings: AuditSettings
+) -> pd.DataFrame:
+    """Args: runs: all there are, so that a new one is looked at."""
+    return monitoring.runs_over_time(_workspace, dataset_id, settings)
 
 
 @st.cache_data(max_entries=64, show_spinner=False)

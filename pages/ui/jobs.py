@@ -25,8 +25,11 @@ TITLES = {
     "search": "Searching settings",
     "import_lists": "Bringing in lists",
     "frontier": "Computing the frontier",
+    "explain": "Explaining a model",
     "publish": "Publishing a policy",
     "rollback": "Rolling back",
+    "report": "Making a report",
+    "simulate": "Simulating the feedback loop",
 }
 _SEEN, _DISMISSED, _WATCHED = "jobs_seen", "jobs_dismissed", "job_watched"
 

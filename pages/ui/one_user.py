@@ -21,6 +21,14 @@ def show(view: View) -> tuple[int, OneUser] | None:
     code, asked = chosen
     user = cached.one_user(view.workspace, view.run.id, user=code, k=view.k)
     _side_by_side(user, asked, view.dataset, view.run)
+    if not view.run.brought and len(user.shown):
+        link = {"why": "item", "user": asked, "run": view.run.id}
+        st.page_link(
+            "pages/explain.py",
+            label="Why these products",
+            icon=":material/lightbulb:",
+            query_params=link,
+        )
     return code, user
 
 

@@ -1,4 +1,4 @@
-"""Prepare another dataset: the built-in one with other settings, a folder on the server, or uploaded tables."""
+"""Prepare another dataset: the built-in one with other settings, a folder on the server, uploads, or collections."""
 
 from pathlib import Path
 
@@ -8,21 +8,22 @@ from core.data.sources import SOURCES, Source
 from core.errors import EvenhandError, InputError
 from core.schema.settings import DatasetSettings, settings_from
 from core.schema.tables import CONTRACTS
-from pages.ui import blocks, forms, jobs, uploads
+from pages.ui import blocks, forms, jobs, mongodb, news, uploaded, uploads
 from pages.ui.shell import View
 
-FIELDS = tuple(name for name in DatasetSettings.model_fields if name != "protected")
+FIELDS = tuple(name for name in DatasetSettings.model_fields if name not in ("protected", "mongodb"))
 MAXIMUM_MB = 200
-BUILT_IN, OWN, UPLOAD = "Built-in data", "A folder on the server", "Upload files"
+BUILT_IN, OWN, UPLOAD, MONGODB = "Built-in data", "A folder on the server", "Upload files", "MongoDB"
 
 
 def another(view: View) -> None:
     """The form, at the foot of the data page."""
     blocks.section("Prepare another dataset")
     uploads.sweep(view.workspace)
+    news.of_upload()
     way = st.segmented_control(
         "Where from",
-        (BUILT_IN, OWN, UPLOAD),
+        (BUILT_IN, OWN, UPLOAD, MONGODB),
         default=BUILT_IN,
         required=True,
         key="source",
@@ -30,9 +31,11 @@ def another(view: View) -> None:
     )
     if way == OWN:
         _form_input()
+    files = _upload_input() if way == UPLOAD else None
+    mapped = uploaded.mapped(view.workspace, files) if files else {}
+    collections = mongodb.form(view) if way == MONGODB else None
     with st.form("prepare", enter_to_submit=False):
         path = _path_input() if way == OWN else None
-        files = _upload_input() if way == UPLOAD else None
         protected = st.text_input(
             "Protected attributes",
             key="prepare-protected",
@@ -45,7 +48,13 @@ def another(view: View) -> None:
     if not asked:
         return
     names = [name.strip() for name in protected.split(",") if name.strip()]
-    problems = _start(view, _source(way), path, files, values | {"protected": names or None})
+    values |= {"protected": names or None}
+    try:
+        if way == MONGODB:
+            values |= {"mongodb": mongodb.checked(collections)}
+        problems = _start(view, _source(way), path, files, mapped, values)
+    except InputError as error:
+        problems = [error]
     if not problems:
         st.rerun()
     for problem in problems:
@@ -66,7 +75,7 @@ def _form_input() -> None:
 
 def _source(way: str) -> Source:
     """The source that was chosen."""
-    name = {BUILT_IN: "complete_journey", UPLOAD: "tables"}.get(way)
+    name = {BUILT_IN: "complete_journey", UPLOAD: "tables", MONGODB: "mongodb"}.get(way)
     return SOURCES[name or st.session_state.get("prepare-form", "tables")]
 
 
@@ -88,7 +97,8 @@ def _path_input() -> str:
 
 def _upload_input() -> list:
     return st.file_uploader(
-        "One file per table, named after it: events.csv, users.csv, items.parquet …",
+        "Files named after tables are taken as they are (events.csv, users.parquet …); of any other you say what its "
+        "columns are",
         type=[ending.lstrip(".") for ending in uploads.ENDINGS],
         accept_multiple_files=True,
         key="prepare-files",
@@ -98,12 +108,18 @@ def _upload_input() -> list:
 
 
 def _start(
-    view: View, source: Source, path: str | None, files: list | None, values: dict
+    view: View,
+    source: Source,
+    path: str | None,
+    files: list | None,
+    mapped: dict[int, uploads.Mapped],
+    values: dict,
 ) -> list[EvenhandError]:
     """Queue the job; what is wrong with the input, if anything. Bad input changes nothing.
 
     Args:
         path: the folder that was named, None where none is asked for. files: uploads, None likewise.
+        mapped: by place among the files, those whose columns were chosen.
     """
     try:
         settings = _changed(settings_from(DatasetSettings, values), source)
@@ -113,9 +129,11 @@ def _start(
     if files is not None:
         if not files:
             return [InputError("No file was chosen. Choose at least events.csv or events.parquet.")]
-        folder, problems = uploads.keep(view.workspace, files)
+        set_aside = values["bad_rows"] == "set_aside"
+        folder, problems = uploads.keep(view.workspace, files, mapped, set_aside=set_aside)
         if problems:
             return problems
+        news.remember_upload(view, folder)
     params = {"source": source.name, "settings": settings}
     jobs.start(view.workspace, "prepare", params | ({"path": str(folder)} if folder else {}))
     return []

@@ -9,7 +9,7 @@ from core.figures.text import markdown_text
 from core.schema.documents import Dataset, Run
 from core.schema.settings import AuditSettings, Scope
 from core.store.workspace import Workspace
-from pages.ui import blocks, cached, jobs, links, sidebar
+from pages.ui import blocks, cached, exports, jobs, links, sidebar
 
 PAGES = {  # file name -> title, icon, what the page answers
     "overview": ("Overview", ":material/balance:", "What is unequal, for whom, and how sure that is."),
@@ -44,14 +44,41 @@ PAGES = {  # file name -> title, icon, what the page answers
         ":material/route:",
         "What users will do next: who buys soon, what, and which way the next steps go.",
     ),
+    "explain": (
+        "Explain",
+        ":material/lightbulb:",
+        "Why a group is served worse, why a product stands in a list, and what the models go by.",
+    ),
     "tune": (
         "Tune",
         ":material/tune:",
         "Move a knob: what every group gains, what it costs, and who pays.",
     ),
+    "monitor": (
+        "Monitor",
+        ":material/monitoring:",
+        "Groups over time, what has changed in the data, and which alerts wait for somebody.",
+    ),
+    "loop": (
+        "Loop",
+        ":material/cycle:",
+        "What becomes of sellers and customers when a recommender learns from the clicks on its own lists.",
+    ),
+    "report": (
+        "Report",
+        ":material/description:",
+        "All that was found on one page that stands alone, to be signed, printed and filed.",
+    ),
 }
 SCOPED = ("exposure", "pricing", "service")  # pages that can look at a part of the shop
-AUDITED = ("overview", *SCOPED, "tune")  # pages that cut numbers of users into groups as they are asked
+AUDITED = (
+    "overview",
+    *SCOPED,
+    "explain",
+    "tune",
+    "monitor",
+    "report",
+)  # pages that cut numbers of users into groups as they are asked
 _ENTERED, _TARGET = "shell-entered", "shell-target"  # no key of a widget
 
 
@@ -126,6 +153,7 @@ def begin_page(name: str) -> View:
     workspace = cached.workspace()
     jobs.start_first(workspace)
     view = _view(workspace, scoped=name in SCOPED, audited=name in AUDITED)
+    exports.are_of(view.dataset, view.run)
     title, _, about = PAGES[name]
     st.title(title, anchor=False)
     st.caption(about if view.dataset is None else _subtitle(view))

@@ -57,5 +57,5 @@ def _verify(view: View) -> None:
         st.success(answer, icon=":material/verified_user:")
     if found.head:
         st.code(found.head, language=None)
-    for sentence in about.untold_sentences(found):
+    for sentence in [*about.untold_sentences(found), *about.set_back_sentences(found)]:
         st.caption(sentence)

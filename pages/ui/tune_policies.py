@@ -120,6 +120,11 @@ def _one(view: View, named: dict[str, Policy], load, log: list[Serving], last: d
             help="Makes everybody's list and lets the shop read it, all at once; what is served until then stays served",
         ):
             _start(view, "publish", {"policy": id, "author": author})
+    _told(lacking)
+
+
+def _told(lacking: str | None) -> None:
+    """Why lists may not be served."""
     if lacking:
         st.caption(f":material/lock: {markdown_text(lacking, limit=300)}")
 
@@ -141,14 +146,17 @@ def _log(view: View, log: list[Serving], named: dict[str, Policy]) -> None:
 
     to = st.selectbox("Go back to", list(earlier), key="rollback-to", format_func=words)
     author = st.session_state.get(tune_signing.AUTHOR, "")
+    policy = named.get(earlier[to].policy)
+    lacking = lacking_approval(view.workspace, policy) if policy else None
     if st.button(
         "Roll back",
         key="policy-rollback",
         icon=":material/history:",
-        disabled=view.busy or not author.strip(),
+        disabled=view.busy or not author.strip() or lacking is not None,
         help="Serves exactly these lists again; sign above",
     ):
         _start(view, "rollback", {"dataset": view.dataset.id, "to": to, "author": author})
+    _told(lacking)
 
 
 def _start(view: View, kind: str, params: dict[str, str]) -> None:

@@ -51,8 +51,8 @@ def rules(view: View, author: str) -> None:
         "Publishing needs approval",
         key=_NEEDED,
         disabled=not author.strip(),
-        help=f"{GovernanceSettings.model_fields['publishing_needs_approval'].description}. Holds for the whole workspace; "
-        "going back to what was served before stays possible. Sign above to change it",
+        help=f"{GovernanceSettings.model_fields['publishing_needs_approval'].description}. Holds for the whole workspace. "
+        "Sign above to change it",
         on_change=_govern,
         args=(view,),
     )

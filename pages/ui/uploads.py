@@ -1,12 +1,21 @@
 """Uploaded tables: put into a folder of ours under names of ours, checked before anything is kept, swept after use."""
 
+import re
 import shutil
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Protocol
 
-from core.data.files import read_file
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from core.data.files import PARQUET, read_file, read_unchecked
+from core.data.mapped import apply
+from core.data.sifting import read_sound
 from core.errors import EvenhandError, TableError
 from core.jobs.queue import jobs
 from core.schema.documents import TERMINAL, new_id
@@ -16,8 +25,19 @@ from core.workflow.own_lists import read_own_lists
 
 ENDINGS = (".csv", ".parquet")
 FOLDER = "uploads"
+HEADER_BYTES = 65_536
 LISTS = "recommendations"  # the table whose contract lists of another system keep
 FORGOTTEN_AFTER_SECONDS = 3600  # an upload that no job asks for
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A file whose columns were chosen: its rows, and what `core.data.mapped.apply` makes them a table with."""
+
+    frame: pd.DataFrame
+    table: str
+    columns: Mapping[str, str]
+    keep: tuple[str, ...]
 
 
 class Upload(Protocol):
@@ -50,25 +70,82 @@ def shown_name(name: str) -> str:
     return PurePath(name.replace("\\", "/")).name[:80]
 
 
-def keep(workspace: Workspace, uploads: Iterable[Upload]) -> tuple[Path | None, list[EvenhandError]]:
+def named_table(name: str) -> str | None:
+    """The table that a file is named after, if it is."""
+    stem = PurePath(shown_name(name).lower()).stem
+    return stem if stem in CONTRACTS else None
+
+
+def conforms(upload: Upload) -> bool:
+    """Whether a file is named after a table and has the columns that the table cannot do without.
+
+    Told from its beginning; what is wrong further on is told when it is kept.
+    """
+    table = named_table(upload.name)
+    if table is None:
+        return False
+    content = upload.getbuffer()
+    try:
+        if bytes(content[:4]) == PARQUET:
+            names = pq.read_schema(pa.BufferReader(content)).names
+        else:
+            first = bytes(content[:HEADER_BYTES]).replace(b"\0", b"").decode("latin-1").strip().split("\n")[0]
+            names = [name.strip(' "\r\xef\xbb\xbf\xff\xfe') for name in re.split(r"[,;\t|]", first)]
+    except pa.ArrowException:
+        return False
+    return {name for name, column in CONTRACTS[table].columns.items() if column.required} <= set(names)
+
+
+def opened(workspace: Workspace, upload: Upload) -> tuple[pd.DataFrame, list[str]]:
+    """The columns of a file of any form, and notes on how it was read.
+
+    Raises:
+        TableError: it cannot be read as a table.
+    """
+    ending = ending_of(upload.name)
+    (workspace.root / FOLDER).mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=workspace.root / FOLDER) as folder:
+        file = Path(folder) / f"file{ending}"
+        file.write_bytes(upload.getbuffer())
+        try:
+            return read_unchecked(file, set())
+        except TableError as error:
+            named = {"source": shown_name(upload.name), "column": error.column, "rows": error.rows}
+            raise TableError(error.problem, **named) from None
+
+
+def keep(
+    workspace: Workspace,
+    uploads: Iterable[Upload],
+    mapped: Mapping[int, Mapped] | None = None,
+    *,
+    set_aside: bool = False,
+) -> tuple[Path | None, list[EvenhandError]]:
     """Write and check the files; their folder, or everything that is wrong with them and no folder.
 
     Every file is checked against the contract of its table, so that all problems are told at once.
+
+    Args:
+        mapped: by place among the uploads, files that become a table under a mapping.
+        set_aside: rows that break the contract will be left out, so they are no reason to refuse a file.
     """
     day = f"Upload of {datetime.now(UTC):%-d %b %Y %H.%M}"
     folder = workspace.root / FOLDER / new_id("upload") / day
     folder.mkdir(parents=True)
-    errors = []
-    names = set()
-    for upload in uploads:
+    errors, names, check = [], set(), read_sound if set_aside else read_file
+    for place, upload in enumerate(uploads):
+        chosen = (mapped or {}).get(place)
         try:
-            table, ending = table_of(upload.name)
+            table, ending = (chosen.table, ".parquet") if chosen else table_of(upload.name)
             if table in names:
-                raise TableError(f"is a second file for table {table}", source=upload.name[:80])
+                raise TableError(f"is a second file for table {table}", source=shown_name(upload.name))
             names.add(table)
             file = folder / f"{table}{ending}"
-            file.write_bytes(upload.getbuffer())
-            read_file(file, table)
+            if chosen:
+                apply(chosen.frame, table, chosen.columns, chosen.keep).to_parquet(file, index=False)
+            else:
+                file.write_bytes(upload.getbuffer())
+            check(file, table)
         except EvenhandError as error:
             errors.append(error)
     errors += [

@@ -1,14 +1,19 @@
 """The audit trail and signing off at a shell: what is told of, exit statuses, and one clear line for what cannot be."""
 
 import json
+import os
 import shutil
 
 import pandas as pd
 import pytest
 
 from core.cli import main
-from core.schema.documents import TRAIL
+from core.errors import StoreUnavailable
+from core.schema.documents import FRONTIERS, TRAIL
 from core.store.trail import COMMAND_LINE, PROGRAM, id_of
+from core.store.trail_witness import witness_of
+from core.store.workspace import Workspace
+from core.workflow.recommending import recommend
 from tests.core.workflow.conftest import made_tables, trained_shop
 
 QUICK = (
@@ -25,11 +30,21 @@ QUICK = (
 )
 
 
-@pytest.fixture
-def made(tmp_path):
-    shop = trained_shop(tmp_path, *made_tables())
-    yield shop
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A made shop, trained once for all."""
+    shop = trained_shop(tmp_path_factory.mktemp("original"), *made_tables())
     shop.workspace.close()
+    return shop
+
+
+@pytest.fixture
+def made(original, tmp_path):
+    """A copy that a test may write to."""
+    root = shutil.copytree(original.workspace.root, tmp_path / "workspace")
+    workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
+    yield original._replace(workspace=workspace)
+    workspace.close()
 
 
 @pytest.fixture
@@ -74,6 +89,13 @@ def test_every_deed_of_a_shell_is_told_of(made, command, saved, tmp_path):
     command("save-policy", made.run.id, "--policy", "Rare goods", *other)
     assert command("publish", "Other", "--author", "Bo")[0] == 0
     assert command("rollback", dataset, "--author", "Cid")[0] == 0
+    few = ("--set", "draws=100", "--set", "permutations=100")
+    compared = command("frontier", made.run.id, "--by", "sex", "--k", "5", *few)
+    assert compared[0] == 0
+    assert (
+        command("frontier", made.run.id, "--by", "sex", "--k", "5", *few) == compared
+    )  # known: not done again
+    sought = [command("search", dataset, *QUICK, "--trials", "1")[1]["search"] for _ in range(2)]
     again = command("prepare", "tables", "--path", made.folder, "--set", "test_days=9", "--set", "validation_days=9",
                     "--set", "minimum_item_users=2", "--set", "minimum_user_events=2")[1]["dataset"]  # fmt: skip
     assert deeds(command) == [
@@ -87,6 +109,8 @@ def test_every_deed_of_a_shell_is_told_of(made, command, saved, tmp_path):
         ("saved", "Ann"),
         ("published", "Bo"),
         ("rolled_back", "Cid"),
+        ("compared", COMMAND_LINE),
+        ("tuned", COMMAND_LINE),
         ("prepared", COMMAND_LINE),
     ]
     assert deeds(command, "--dataset", again) == [("prepared", COMMAND_LINE)]
@@ -95,13 +119,30 @@ def test_every_deed_of_a_shell_is_told_of(made, command, saved, tmp_path):
     assert entries[5]["details"] == {"file": "lists.parquet", "rows": len(pd.read_parquet(lists))}
     assert entries[6]["about"]["run"] == brought
     assert entries[10]["about"]["policy"] == saved
+    assert entries[11]["about"]["frontier"] == made.workspace.documents.find(FRONTIERS)[0]["_id"]
+    assert (entries[12]["about"]["search"], entries[12]["details"]) == (sought[0], {"trials": 1})
     assert str(tmp_path) not in json.dumps(entries)
     status, found, _ = command("verify-trail")
     assert (status, found["damage"], found["untold"]) == (0, [], [])
     # What was there already is not prepared again.
     command("prepare", "tables", "--path", made.folder, "--set", "test_days=9", "--set", "validation_days=9",
             "--set", "minimum_item_users=2", "--set", "minimum_user_events=2")  # fmt: skip
-    assert len(deeds(command)) == 11
+    assert len(deeds(command)) == 13
+
+
+def test_no_file_is_written_that_cannot_be_told_of(made, tmp_path):
+    def no_store():
+        raise StoreUnavailable("The document store does not answer.")
+
+    out = tmp_path / "lists.parquet"
+    with pytest.raises(StoreUnavailable):
+        recommend(made.workspace.guarded(no_store), made.run.id, out)
+    assert not out.exists()
+
+
+def test_a_file_whose_name_is_no_text_is_told_of(made, command, tmp_path):
+    assert command("recommend", made.run.id, "--out", os.fsdecode(bytes(tmp_path) + b"/\xff.parquet"))[0] == 0
+    assert command("trail")[1]["entries"][0]["details"]["file"] == "\\udcff.parquet"
 
 
 def test_a_damaged_trail_is_told_and_the_status_is_1(made, command, saved):
@@ -129,12 +170,20 @@ def test_a_damaged_trail_is_told_and_the_status_is_1(made, command, saved):
     assert "\x1b" not in text
     made.workspace.documents.delete(TRAIL, id_of(2))
     made.workspace.documents.delete(TRAIL, id_of(3))
+    status, found, _ = command("verify-trail")
+    assert (status, [one["number"] for one in found["damage"]]) == (1, [2])
+    witness_of(made.workspace).unlink()
     status, found, _ = command("verify-trail", "--head", whole["head"])
     assert (status, found["noted"], len(found["damage"])) == (1, None, 1)
     status, found, _ = command("verify-trail")
     assert (status, found["damage"]) == (0, [])
     assert {one["id"] for one in found["untold"]} == {made.run.id, saved}
     assert f"Not told of: policy {saved}" in command("verify-trail", json_answer=False)[1]
+    assert command("complete-trail", "--author", " ")[0] == 2
+    assert set(command("complete-trail", "--author", "Gus")[1]["told"]) == {made.run.id, saved}
+    assert deeds(command)[1:] == [("found", "Gus")] * 2
+    assert command("verify-trail")[1]["untold"] == []
+    assert command("complete-trail", "--author", "Gus", json_answer=False)[1] == "0 deeds told of.\n"
 
 
 def test_an_empty_workspace_has_an_empty_trail(tmp_path, capsys):
@@ -210,15 +259,21 @@ def test_a_coupon_plan_that_is_written_is_told_of(prepared, capsys, monkeypatch,
     monkeypatch.setenv("EVENHAND_STORE", f"sqlite:///{root}/evenhand.db")
     asked = ["--workspace", str(root), "offers", prepared.dataset.id, "--budget", "20", "--parity", "none"]
     odd = "plan <b>\u202e.parquet"
+
+    def entries():
+        capsys.readouterr()
+        assert main(["--workspace", str(root), "trail", "--json"]) == 0
+        return json.loads(capsys.readouterr().out)["entries"]
+
+    before = entries()
     assert main(asked) == 0
+    assert entries() == before
     assert main([*asked, "--out", str(tmp_path / odd)]) == 0
-    capsys.readouterr()
-    assert main(["--workspace", str(root), "trail", "--json"]) == 0
-    first, *rest = json.loads(capsys.readouterr().out)["entries"]
+    first, *rest = entries()
     assert (first["did"], first["who"], first["about"]) == (
         "exported",
         COMMAND_LINE,
         {"dataset": prepared.dataset.id},
     )
     assert (first["details"]["file"], first["details"]["rows"] > 0) == (odd, True)
-    assert "exported" not in [one["did"] for one in rest]
+    assert rest == before

@@ -3,36 +3,48 @@
 import shutil
 
 import pytest
+import streamlit as st
 
 from core.jobs.queue import jobs as latest_jobs
 from core.jobs.worker import run_worker
-from core.schema.documents import TRAIL
+from core.schema.documents import DECISIONS, TRAIL
 from core.schema.policies import PolicySettings
 from core.schema.settings import settings_from
-from core.store.trail import id_of, read
+from core.store import trail
+from core.store.trail import PAGE, id_of, read
 from core.store.trail_check import verify
 from core.store.workspace import Workspace
 from core.workflow.policies.governance import GovernanceSettings, govern, governance
+from core.workflow.policies.publishing import publish
 from core.workflow.policies.saved import Label, save_policy
 from core.workflow.policies.serving import servings
-from core.workflow.policies.signing import decisions, lacking_approval, propose
+from core.workflow.policies.signing import approve, decisions, lacking_approval, propose
+from tests.core.workflow.conftest import made_tables, trained_shop
 from tests.pages.test_tune import button, text_of
 from tests.pages.test_tune_policies import work
 
 EVIL = '<b>x</b> :red[y] [z](javascript:w) {"$ne": null}'
 
 
-@pytest.fixture
-def shop(open_page, trained, tmp_path):
-    """A copy of the trained slice with a policy that Ada saved, and how its page is opened."""
-    root = shutil.copytree(trained[0], tmp_path / "workspace")
-    workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
-    run = trained[1][0]
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    """A small made shop, trained once for all, with a policy that Ada saved."""
+    made = trained_shop(tmp_path_factory.mktemp("original"), *made_tables())
     label = {"name": "Brands", "aim": "every brand is seen", "author": "Ada"}
-    policy = save_policy(workspace, run.id, PolicySettings(), settings_from(Label, label))
+    policy = save_policy(made.workspace, made.run.id, PolicySettings(), settings_from(Label, label))
+    made.workspace.close()
+    return made, policy
+
+
+@pytest.fixture
+def shop(open_page, original, tmp_path):
+    """A copy that a test may write to, the policy, and how its page is opened."""
+    made, policy = original
+    root = shutil.copytree(made.workspace.root, tmp_path / "workspace")
+    workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
 
     def open_(**link):
-        return open_page("tune", root, run=run.id, by="age", part="Policies", **link)
+        return open_page("tune", root, run=made.run.id, by="sex", part="Policies", **link)
 
     yield workspace, policy, open_
     workspace.close()
@@ -176,3 +188,57 @@ def test_the_trail_is_verified_and_damage_is_named(shop):
         "\\", ""
     )
     assert not app.success
+
+
+def test_lists_of_a_policy_that_is_not_approved_cannot_be_gone_back_to(shop):
+    workspace, policy, open_ = shop
+    label = {"name": "Plain", "aim": "as the model has it", "author": "Ada"}
+    other = save_policy(workspace, policy.run, PolicySettings(), settings_from(Label, label))
+    for one in (policy, other):
+        publish(workspace, one.id, author="Bo")
+    govern(workspace, GovernanceSettings(publishing_needs_approval=True), author="Gus")
+    app = open_()
+    app.text_input(key="publish-author").set_value("Bo").run()
+    assert app.button(key="policy-rollback").disabled
+    assert "Brands@1 is not approved; it was never proposed" in text_of(app).replace("\\", "")
+    propose(workspace, policy.id, author="Bo")
+    approve(workspace, policy.id, author="Cy")
+    assert not app.run().button(key="policy-rollback").disabled
+
+
+def test_a_file_is_told_of_when_it_is_asked_for(shop, monkeypatch):
+    workspace, policy, open_ = shop
+    files = {}
+
+    def keep(label, make, *, file_name, **_):
+        files[file_name] = make
+
+    monkeypatch.setattr(st, "download_button", keep)
+    before = len(read(workspace).entries)
+    assert not open_().exception
+    assert len(files) >= 4
+    assert len(read(workspace).entries) == before  # nobody has asked for one
+    assert b"Brands" in files["evenhand-saved-policies.csv"]()
+    (entry, *rest) = read(workspace).entries
+    assert len(rest) == before
+    assert (entry.did, entry.who, entry.details) == (
+        "exported",
+        PAGE,
+        {"file": "evenhand-saved-policies.csv"},
+    )
+    assert entry.about == {"dataset": policy.dataset, "run": policy.run}
+
+
+def test_what_is_not_told_of_and_a_clock_that_went_back_stand_below_the_answer(shop, monkeypatch):
+    workspace, policy, open_ = shop
+    monkeypatch.setattr(trail, "now", lambda: "1999-01-01T00:00:00.000+00:00")
+    propose(workspace, policy.id, author="Bo")
+    monkeypatch.undo()
+    forged = decisions(workspace, policy.id)[0].dump() | {"_id": "decision-forged-2", "number": 2}
+    workspace.documents.insert(DECISIONS, forged)
+    app = open_()
+    button(app, "Verify the trail").click().run()
+    told = [one.value.replace("\\", "") for one in app.caption]
+    assert any("Of a decision there is no entry: decision-forged-2" in one for one in told)
+    assert any("1 entry dated before an earlier one" in one for one in told)
+    assert app.success

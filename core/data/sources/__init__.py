@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from core.data.sources import beauty, complete_journey, movielens, olist, reviews, tables
+from core.data.sources import beauty, complete_journey, mongodb, movielens, olist, reviews, tables
 from core.data.sources.sequences import ALL_ITEMS
 from core.progress import Progress
 from core.schema.settings import DatasetSettings
 from core.schema.tables import Tables
+from core.store.workspace import Workspace
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,8 @@ class Source:
         timezone: IANA zone whose calendar days and weeks count, unless the settings say otherwise.
         defaults: dataset settings that suit the data, where nobody has set them.
         notes: what everyone who draws conclusions from these data should know.
+        collect: for data that lie in no files: brings a folder of files in the workspace up to date, which is then the
+            path. `read` and `files` find it there.
     """
 
     name: str
@@ -37,6 +40,7 @@ class Source:
     timezone: str = "UTC"
     defaults: Mapping[str, Any] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    collect: Callable[[Workspace, DatasetSettings, Progress], Path] | None = None
 
 
 SOURCES: dict[str, Source] = {
@@ -52,6 +56,7 @@ SOURCES: dict[str, Source] = {
             notes=complete_journey.NOTES,
         ),
         Source("tables", "Your own tables", tables.read, tables.files, needs_path=True),
+        Source("mongodb", "MongoDB", mongodb.read, mongodb.files, collect=mongodb.collected),
         Source(
             "movielens",
             "MovieLens",

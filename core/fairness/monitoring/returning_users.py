@@ -90,10 +90,11 @@ def _sequence(
     above, below = np.zeros((len(own), observed.values.shape[1])), np.zeros(len(own))
     found = []
     for window, rows in enumerate(observed.rows):
-        user = observed.user[rows]
-        more, weight = add(observed.values[rows], own[user])
-        above[user] += more
-        below[user] += weight
+        if len(rows):  # nobody comes on some days
+            user = observed.user[rows]
+            more, weight = add(observed.values[rows], own[user])
+            above[user] += more
+            below[user] += weight
         if window in told:
             with np.errstate(divide="ignore", invalid="ignore"):  # no window yet with both sides
                 found.append(estimate(above, below, own))

@@ -11,6 +11,10 @@ from core.fairness.monitoring.observed import Looks, Observed
 from core.fairness.suppression import HIDDEN_TEXT
 from core.schema.settings import ALL, REST, Statistics
 
+COLUMNS = [
+    *("window", "group", "metric", "statistic", "value", "low", "high", "n", "reference"),
+    "suppressed",
+]
 Ends = tuple[np.ndarray, np.ndarray, np.ndarray]  # value, low, high at each look, (L, K) each
 
 
@@ -50,7 +54,9 @@ class Watched:
         if self.gaps is not None:
             found.append(self._long(self.gaps, self.shown, "_gap", "gap", REST))
         found.append(pd.DataFrame({"group": self.hidden, "n": HIDDEN_TEXT, "suppressed": True}))
-        return pd.concat([part for part in found if len(part)], ignore_index=True)
+        parts = [part for part in found if len(part)]
+        told = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+        return told.reindex(columns=COLUMNS).astype(dict.fromkeys(("value", "low", "high"), float))
 
     def _long(
         self, found: Sequences, groups: Sequence[str], suffix: str, statistic: str, reference: str | None

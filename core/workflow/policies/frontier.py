@@ -20,6 +20,7 @@ from core.schema.documents import FRONTIERS, Frontier, FrontierPoint, LeftOut, R
 from core.schema.policies import PolicySettings
 from core.schema.settings import LONGEST_LIST, AuditSettings, Statistics, settings_from
 from core.schema.tables import UNKNOWN
+from core.store.trail import PROGRAM, record
 from core.store.workspace import Workspace
 from core.workflow.audits.shop import read_shop
 from core.workflow.policies.grid import GridPoint, grid
@@ -44,6 +45,7 @@ def frontier(
     settings: AuditSettings,
     against: PolicySettings | None = None,
     *,
+    who: str = PROGRAM,
     progress: Progress = quiet,
 ) -> Frontier:
     """Measure every point of the grid on validation, unless that has been done.
@@ -53,6 +55,7 @@ def frontier(
     Args:
         settings: of one grouping of users. against: what every point is compared with, user by user; None: the lists as
             the model made them.
+        who: asked for it, for the audit trail.
 
     Raises:
         NotFound: no such run or attribute, or a run without validation lists. SettingsError: the items cannot be grouped.
@@ -88,10 +91,14 @@ def frontier(
         table=artefact,
     )
     workspace.documents.put(FRONTIERS, found.dump())
+    about = {"dataset": run.dataset, "run": run.id, "frontier": found.id}
+    record(workspace, "compared", who=who, about=about)
     return found
 
 
-def first_frontier(workspace: Workspace, run: Run, *, progress: Progress = quiet) -> Frontier | None:
+def first_frontier(
+    workspace: Workspace, run: Run, *, who: str = PROGRAM, progress: Progress = quiet
+) -> Frontier | None:
     """That of the first view of a run: its first protected attribute and the first groups of items.
 
     None where there is no such view, or where it takes minutes: then somebody has to ask for it.
@@ -99,7 +106,8 @@ def first_frontier(workspace: Workspace, run: Run, *, progress: Progress = quiet
     dataset = load(workspace, run.dataset)
     if not dataset.protected or dataset.counts["users"] > QUICK_USERS:
         return None
-    return frontier(workspace, run.id, AuditSettings(by=((dataset.protected[0],),)), progress=progress)
+    settings = AuditSettings(by=((dataset.protected[0],),))
+    return frontier(workspace, run.id, settings, who=who, progress=progress)
 
 
 def find_frontier(

@@ -15,7 +15,7 @@ class GovernanceSettings(Settings):
 
     publishing_needs_approval: bool = Field(
         False,
-        description="Only a policy that somebody other than its author and its proposer approved is published",
+        description="Only lists of a policy that somebody other than its author and its proposer approved are published or gone back to",
     )
 
 

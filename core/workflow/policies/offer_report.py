@@ -16,7 +16,7 @@ from core.recommend.offers import OfferSettings
 from core.schema.documents import Dataset
 from core.schema.settings import AuditSettings
 from core.schema.tables import USER_ID
-from core.store.trail import PROGRAM, record
+from core.store.trail import PROGRAM, tell
 from core.store.workspace import Workspace
 from core.workflow.audits.shop import read_shop
 from core.workflow.parquet_out import checked_path, write_whole
@@ -131,6 +131,8 @@ def offer_report(
     plan = offer_plan(shop, expected, settings, audit)
     if out is not None:
         ids = table(workspace, dataset, "users", [USER_ID])[USER_ID].to_numpy()[expected.users]
+        details = {"file": out.name, "rows": len(ids)}
+        tell(workspace, "exported", who=who, about={"dataset": dataset.id}, details=details)
         write_whole(
             pd.DataFrame(
                 {
@@ -142,8 +144,6 @@ def offer_report(
             ),
             out,
         )
-        details = {"file": out.name, "rows": len(ids)}
-        record(workspace, "exported", who=who, about={"dataset": dataset.id}, details=details)
     return OfferReport(dataset, plan, expected, audit.by[0])
 
 

@@ -17,6 +17,7 @@ from core.schema.settings import Split, settings_from
 from core.schema.tables import USER_ID
 from core.store.trail import record
 from core.store.workspace import Workspace
+from core.workflow.policies.governance import governance
 from core.workflow.policies.published_lists import (
     STORED,
     WRITING,
@@ -89,7 +90,6 @@ def put_out(
     Raises:
         SettingsError: the policy is not approved where that is needed. InputError: nobody has a list.
     """
-    require_approval(workspace, policy)  # again: making lists takes a while
     if lists.empty:
         raise InputError("Nobody has a list; nothing was published.")
     id = new_id("publication")
@@ -128,6 +128,7 @@ def _stored_and_served(
 def _switched(
     workspace: Workspace, publication: Publication, *, author: str, by: Literal["publish", "rollback"]
 ) -> Switched:
+    _require_approval(workspace, publication)  # also where that was not needed yet when the rows were begun
     serving = serve(workspace, publication, author=author, by=by)
     about = {"serving": serving.id, **publication.model_dump(include={"dataset", "run", "policy"})}
     did = "published" if by == "publish" else "rolled_back"
@@ -151,7 +152,8 @@ def rollback(
             before the present ones.
 
     Raises:
-        NotFound: nothing is published, or no such publication or policy. SettingsError: it was never served, or is now.
+        NotFound: nothing is published, or no such publication or policy.
+        SettingsError: it was never served, or is now, or its policy is not approved where that is needed.
         StoreError: the store does not answer, or the table is damaged. Then what was served is served still.
     """
     author = _signed(author)
@@ -161,6 +163,7 @@ def rollback(
     everything = {publication.id: publication for publication in publications(workspace, dataset_id)}
     origins = [everything[serving.publication].origin for serving in log]
     wanted = _wanted(workspace, log, origins, to)
+    _require_approval(workspace, everything[wanted])  # before rows are restored
     same = [publication for publication in everything.values() if publication.origin == wanted]
     for publication in same:
         try:
@@ -194,6 +197,11 @@ def _restored(workspace: Workspace, former: Publication, author: str, progress: 
     change = {"id": new_id("publication"), "created_at": now(), "state": WRITING, "beat": now()}
     again = former.model_copy(update=change)
     return _stored_and_served(workspace, again, lists, author=author, by="rollback", progress=progress)
+
+
+def _require_approval(workspace: Workspace, publication: Publication) -> None:
+    if governance(workspace).publishing_needs_approval:  # else its policy may be gone
+        require_approval(workspace, load_policy(workspace, publication.policy))
 
 
 def _signed(author: str) -> str:

@@ -1,7 +1,8 @@
 """Signing off: somebody proposes a saved policy, somebody else approves it or sends it back with a reason.
 
 Decisions about a policy are numbered and never changed, and its state follows from the last one. A number can be taken
-once: of two who decide at the same moment the second is asked again, in view of what the first decided.
+once: of two who decide at the same moment the second is asked again, in view of what the first decided. A decision keeps the
+hash of what it is about: a policy that is no longer what was approved is not approved.
 """
 
 import hashlib
@@ -11,9 +12,9 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from core.errors import DuplicateId, SettingsError
-from core.schema.documents import DECISIONS, Decision, Policy, now
+from core.schema.documents import DECISIONS, POLICIES, Decision, Policy, now
 from core.schema.settings import settings_from
-from core.store.trail import record
+from core.store.trail import digest, record
 from core.store.workspace import Workspace
 from core.workflow.policies.governance import governance
 from core.workflow.policies.saved import JOINERS, Signature, load_policy, plain_lines
@@ -88,17 +89,21 @@ def last_decisions(workspace: Workspace, dataset_id: str) -> dict[str, Decision]
 
 
 def lacking_approval(workspace: Workspace, policy: Policy) -> str | None:
-    """Why a policy may not be published, in one sentence; None where it may."""
+    """Why the lists of a policy may not be served, in one sentence; None where they may."""
     if not governance(workspace).publishing_needs_approval:
         return None
     last = next(iter(decisions(workspace, policy.id)), None)
-    if last is not None and last.decided == "approved":
+    if last is None or last.decided != "approved":
+        why = _state(last)
+    elif last.content != _content(workspace, policy):
+        why = "was changed in the store after it was approved"
+    else:
         return None
-    return f"Publishing needs approval here: {policy.reference} is not approved; it {_state(last)}."
+    return f"Publishing needs approval here: {policy.reference} is not approved; it {why}."
 
 
 def require_approval(workspace: Workspace, policy: Policy) -> None:
-    """SettingsError where a policy may not be published."""
+    """SettingsError where the lists of a policy may not be served."""
     if lacking := lacking_approval(workspace, policy):
         raise SettingsError(lacking)
 
@@ -110,8 +115,8 @@ def _decide(
     remark: Remark,
 ) -> Decision:
     while True:
-        last = next(iter(decisions(workspace, policy.id)), None)
-        _check(policy, last, decided, remark.author)
+        last, content = next(iter(decisions(workspace, policy.id)), None), _content(workspace, policy)
+        _check(policy, content, last, decided, remark.author)
         number = 1 if last is None else last.number + 1
         made = Decision(
             _id=f"decision-{hashlib.sha256(policy.id.encode()).hexdigest()[:16]}-{number}",
@@ -119,6 +124,7 @@ def _decide(
             dataset=policy.dataset,
             number=number,
             decided=decided,
+            content=content,
             at=now(),
             **remark.model_dump(),
         )
@@ -132,7 +138,12 @@ def _decide(
     return made
 
 
-def _check(policy: Policy, last: Decision | None, decided: str, author: str) -> None:
+def _content(workspace: Workspace, policy: Policy) -> str:
+    """Hash of the policy as it lies in the store."""
+    return digest(workspace.documents.get(POLICIES, policy.id) or {})
+
+
+def _check(policy: Policy, content: str, last: Decision | None, decided: str, author: str) -> None:
     """SettingsError where this cannot be decided now, or not by this person."""
     proposed = last is not None and last.decided == "proposed"
     if decided == "proposed":
@@ -145,6 +156,8 @@ def _check(policy: Policy, last: Decision | None, decided: str, author: str) -> 
         for name, deed in ((policy.author, "saved"), (last.author, "proposed")):
             if same_person(name, author):
                 raise SettingsError(f"{author} {deed} {policy.reference}; somebody else has to approve it.")
+        if content != last.content:
+            raise SettingsError(f"{policy.reference} was changed in the store after it was proposed.")
 
 
 def _state(last: Decision | None) -> str:
@@ -154,10 +167,10 @@ def _state(last: Decision | None) -> str:
 
 
 def same_person(one: str, other: str) -> bool:
-    """Whether two names are the same but for capitals, composed letters and joiners."""
+    """Whether two names are the same but for capitals, joiners, and how letters are composed or drawn (such as full width)."""
     return _known_as(one) == _known_as(other)
 
 
 def _known_as(name: str) -> str:
     seen = name.translate(dict.fromkeys(map(ord, JOINERS)))
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", seen).casefold())
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold())

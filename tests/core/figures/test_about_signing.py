@@ -71,24 +71,32 @@ def test_the_trail_is_told_by_names_that_people_know(workspace, policy):
     record(workspace, "exported", who="Bo", about={"dataset": "ds-made"}, details=told)
     record(workspace, "governed", who="Bo", about={"governance": "governance-1"},
            details={"publishing_needs_approval": True, "sha256": "0"})  # fmt: skip
+    record(workspace, "exported", who="Bo", about={"run": "run-one"}, details={"file": "report.html"})
+    record(workspace, "exported", who="Bo", about={}, details={"file": "odd.csv", "rows": "many"})
+    record(workspace, "acknowledged", who="Bo", about={"alert": "alert-one"}, details={"name": "Ranking <b>"})
+    record(workspace, "found", who="Bo", about={"serving": "serving-one-1"}, details={"what": "serving"})
     entries = read(workspace).entries
     table = about_trail.trail_table(entries, {policy.id: policy})
     assert table["About"].tolist() == [
+        "switch of what is served serving-one-1",
+        "Ranking <b>",
+        "odd.csv",
+        "report.html of run-one",
         "Publishing needs approval: on",
         "a.parquet, 1,200 rows of ds-made",
         "run-one",
         "Gone@1",
         "one@1",
     ]
-    assert table["Did"].tolist()[1:3] == ["wrote a file", "trained a model"]
+    assert table["Did"].tolist()[5:7] == ["wrote a file", "trained a model"]
     rows = about_trail.trail_rows(entries)
-    assert rows["hash"].str.len().tolist() == [64] * 5
+    assert rows["hash"].str.len().tolist() == [64] * 9
     assert rows["who"].iloc[-1] == EVIL
-    assert rows["rows (detail)"].iloc[1] == "1200"
+    assert rows["rows (detail)"].iloc[5] == "1200"
 
 
 def checked(**found) -> Checked:
-    whole = {"entries": 3, "head": "0" * 64, "noted": None, "damage": (), "untold": ()}
+    whole = {"entries": 3, "head": "0" * 64, "noted": None, "damage": (), "untold": (), "set_back": ()}
     return Checked(**whole | found)
 
 
@@ -115,6 +123,14 @@ def test_deeds_that_are_not_told_of_are_named_and_older_ones_counted():
     assert "<b>" not in said[0]
     assert said[1] == "1 deed from before there was a trail is not told of."
     assert about_trail.untold_sentences(checked()) == []
+
+
+def test_a_clock_that_was_set_back_is_told_with_the_first_entries():
+    assert about_trail.set_back_sentences(checked()) == []
+    assert "(2 and 5)" in about_trail.set_back_sentences(checked(set_back=(2, 5)))[0]
+    said = about_trail.set_back_sentences(checked(set_back=tuple(range(1, 1000))))[0]
+    assert said.startswith("999 entries dated before an earlier one (1, 2, 3")
+    assert len(said) < 120
 
 
 def test_entries_that_are_left_out_are_named():

@@ -1,6 +1,8 @@
 """Trails to tamper with, and processes that add to one."""
 
-import os
+import select
+import sys
+import time
 
 from core.schema.documents import TRAIL
 from core.store.trail import digest, id_of, record
@@ -26,16 +28,10 @@ def with_own_hash(document: dict) -> dict:
     return rest | {"hash": digest(rest)}
 
 
-def add_in_a_process(root: str, url: str, who: str, times: int) -> list[int]:
+def add_until_told(root: str, url: str, who: str) -> None:
+    """Add entries and print the number of each, until standard input ends."""
     workspace = Workspace.open(root, url)
-    numbers = add(workspace, times, who)
+    while not select.select([sys.stdin], [], [], 0)[0]:
+        print(*add(workspace, 1, who), flush=True)
+        time.sleep(0.003)  # SQLite lets writers in by chance: without it one may wait for long
     workspace.close()
-    return numbers
-
-
-def add_until_killed(root: str, url: str, told: int) -> None:
-    """Add entries without end, and tell a pipe of each."""
-    workspace = Workspace.open(root, url)
-    while True:
-        (number,) = add(workspace, 1, "a process that is killed")
-        os.write(told, f"{number}\n".encode())

@@ -1,24 +1,27 @@
 """The audit trail, alike on both engines: what it tells, what tampering it finds, and writers that meet or are killed."""
 
 import logging
-import multiprocessing
 import random
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from core.errors import InputError
-from core.schema.documents import POLICIES, RUNS, TRAIL
-from core.store import backends
-from core.store.trail import BEGINNING, CONTENT, id_of, read, record
+from core.errors import InputError, StoreUnavailable
+from core.schema.documents import DATASETS, DECISIONS, POLICIES, RUNS, TRAIL
+from core.store import backends, trail
+from core.store.trail import BEGINNING, CONTENT, id_of, read, record, tell
 from core.store.trail_check import CUT_OFF, verify
+from core.store.trail_late import tell_missing
+from core.store.trail_witness import witness_of
 from core.store.workspace import Workspace
-from tests.core.store.made_trail import add, add_in_a_process, entry, with_own_hash
+from tests.core.store.made_trail import add, entry, with_own_hash
 from tests.core.workflow.policies.publishing.made_publications import made_policy
 
 HOSTILE = (
@@ -46,6 +49,9 @@ def five(shelf):
     add(shelf, 5)
     assert verify(shelf).damage == ()
     return shelf
+
+
+NOTED = "had another hash when the workspace noted it: cut off since, or written anew."
 
 
 def damage(workspace: Workspace, **options) -> list[tuple[int | None, str]]:
@@ -92,11 +98,16 @@ def test_text_is_text_in_every_field(shelf, text):
     assert verify(shelf).damage == ()
 
 
-def test_what_no_store_can_hold_fails_no_deed_and_is_logged(shelf, caplog):
-    with caplog.at_level(logging.WARNING):
-        assert record(shelf, "exported", who="Ann", about={"dataset": "\ud800"}) is None
-    assert "does not tell" in caplog.text
-    assert add(shelf, 1) == [1]
+def test_a_name_that_is_no_text_hides_no_deed(shelf):
+    made = record(
+        shelf, "exported", who="Ann\udcff", about={"dataset": "\ud800"}, details={"file": "\udcff.parquet"}
+    )
+    assert (made.who, made.about["dataset"], made.details["file"]) == (
+        "Ann\\udcff",
+        "\\ud800",
+        "\\udcff.parquet",
+    )
+    assert verify(shelf).damage == ()
 
 
 CHANGES = {
@@ -131,7 +142,7 @@ def test_an_edited_entry_is_named(five, change):
 def test_an_entry_edited_with_a_hash_of_its_own_breaks_the_chain_after_it(five, number):
     five.documents.put(TRAIL, with_own_hash(entry(five, number) | {"who": "Eve"}))
     expected = f"Entry {number} is not the one that entry {number + 1} was written after."
-    assert damage(five) == [(number, expected)]
+    assert damage(five) == [(number, expected), (number, f"Entry {number} {NOTED}")]
 
 
 def test_a_trail_that_begins_with_another_entry_is_found(five):
@@ -164,15 +175,25 @@ def test_exchanged_entries_are_named_with_and_without_fitting_hashes(five):
 
 def test_what_is_put_in_is_named(five):
     forged = entry(five, 3) | {"who": "Eve"}
-    for id in ("trail-3", "trail-0000000000003", "zebra", "trail-000000000000"):
+    no_ids = (
+        "trail-3",
+        "trail-0000000000003",
+        "zebra",
+        "trail-000000000000",
+        f"trail-{2**63}",
+        f"trail-{'9' * 58}",
+    )
+    for number, id in enumerate(no_ids, 6):
         five.documents.insert(TRAIL, with_own_hash(forged | {"_id": id}))
         assert damage(five) == [(None, f"'{id}' is no entry; it was put in.")]
-        assert add(five, 1)  # and the trail goes on
+        assert add(five, 1) == [number]  # and the trail goes on
         five.documents.delete(TRAIL, id)
         assert damage(five) == []
     five.documents.insert(TRAIL, with_own_hash(forged | {"_id": id_of(100), "number": 100}))
-    assert damage(five)[0][1] == "Entries 10 to 99 are missing."
+    assert damage(five)[0][1] == "Entries 12 to 99 are missing."
     assert add(five, 2) == [101, 102]  # on top of it, without end or error
+    five.documents.insert(TRAIL, with_own_hash(forged | {"_id": "trail-999999999999"}))
+    assert add(five, 2) == [12, 13]  # nothing can be on top of that one
 
 
 def test_a_trail_that_somebody_damaged_is_added_to_still(five):
@@ -187,10 +208,19 @@ def test_a_tail_that_was_cut_off_shows_against_a_noted_hash(five):
     assert verify(five, head=noted.upper() + " ").noted == 5
     for number in (5, 6):
         five.documents.delete(TRAIL, id_of(number))
+    assert damage(five) == [(5, f"Entry 5 and 1 after it {NOTED}")]
+    witness_of(five).unlink()
     assert damage(five) == []  # nothing in the chain itself
     assert damage(five, head=noted) == [(None, CUT_OFF)]
     add(five, 1)
     assert damage(five, head=noted) == [(None, CUT_OFF)]  # nor does a new fifth entry hide it
+
+
+def test_a_new_end_does_not_hide_from_the_workspace_that_the_old_one_was_cut_off(five):
+    five.documents.delete(TRAIL, id_of(5))
+    assert damage(five) == [(5, f"Entry 5 {NOTED}")]
+    assert add(five, 3) == [5, 6, 7]
+    assert damage(five) == [(5, f"Entry 5 {NOTED}")]
 
 
 def test_a_trail_written_anew_with_fitting_hashes_shows_against_a_noted_hash(five):
@@ -199,8 +229,52 @@ def test_a_trail_written_anew_with_fitting_hashes_shows_against_a_noted_hash(fiv
         anew = with_own_hash(entry(five, number) | {"who": "Eve", "previous": previous})
         five.documents.put(TRAIL, anew)
         previous = anew["hash"]
+    assert damage(five) == [(1, f"Entry 1 and 4 after it {NOTED}")]
+    witness_of(five).unlink()
     assert damage(five) == []
     assert damage(five, head=noted) == [(None, CUT_OFF)]
+
+
+def test_what_the_workspace_noted_may_be_torn_or_be_missing(five):
+    file = witness_of(five)
+    lines = file.read_text().split("\n")
+    file.write_text(
+        "\n".join([*lines[:3], lines[3][:20], "\0\xff 7 x", "999"])
+    )  # as a killed process leaves it
+    assert add(five, 1) == [6]
+    assert damage(five) == []
+    five.documents.delete(TRAIL, id_of(6))
+    assert damage(five) == [(6, f"Entry 6 {NOTED}")]
+    file.unlink()
+    file.mkdir()  # and where no line can be added, deeds are told of still
+    assert add(five, 1) == [6]
+    assert damage(five) == []
+
+
+def test_a_workspace_that_is_moved_takes_along_what_it_noted_and_another_store_begins_anew(tmp_path):
+    def opened(name: str, store: str) -> Workspace:
+        return Workspace.open(tmp_path / name, f"sqlite:///{tmp_path}/{name}/{store}.db")
+
+    first = opened("first", "evenhand")
+    add(first, 2)
+    other = opened("first", "other")
+    assert (verify(other).damage, add(other, 1)) == ((), [1])
+    first.close()
+    other.close()
+    shutil.move(tmp_path / "first", tmp_path / "second")
+    moved = opened("second", "evenhand")
+    assert damage(moved) == []
+    moved.documents.delete(TRAIL, id_of(2))
+    assert damage(moved) == [(2, f"Entry 2 {NOTED}")]
+    moved.close()
+
+
+def test_a_sign_in_is_no_part_of_the_name_of_what_the_workspace_noted(shelf):
+    names = {
+        witness_of(replace(shelf, store_url=f"mongodb://{signed}host,other:27018/shop")).name
+        for signed in ("", "ann:secret@", "bo:pass%40word@")
+    }
+    assert len(names) == 1
 
 
 @pytest.mark.parametrize("head", ["", "abc", "g" * 64, '{"$ne": null}', "0" * 63])
@@ -228,6 +302,47 @@ def test_deeds_without_an_entry_are_told_apart_from_damage(five):
     assert (verify(five).untold, verify(five).damage) == ((), ())
 
 
+def test_what_came_with_the_trail_is_not_excused_by_an_old_date(five):
+    five.documents.insert(DECISIONS, {"_id": "decision-forged-1", "at": "1999-01-01T00:00:00.000+00:00"})
+    assert [(one.id, one.older) for one in verify(five).untold] == [("decision-forged-1", False)]
+
+
+def test_what_was_not_told_of_can_be_told_of_by_whoever_found_it(five):
+    policy = made_policy("one")
+    five.documents.insert(POLICIES, policy.dump())
+    five.documents.insert(DATASETS, {"_id": "ds-old", "created_at": "2020-01-01T00:00:00.000+00:00"})
+    assert tell_missing(five, who="Gus") == ["ds-old", policy.id]
+    found = read(five).entries[0]
+    assert (found.did, found.who, found.about["policy"], found.about["dataset"]) == (
+        "found",
+        "Gus",
+        policy.id,
+        policy.dataset,
+    )
+    assert (verify(five).untold, verify(five).damage, tell_missing(five, who="Gus")) == ((), (), [])
+    five.documents.update(DATASETS, "ds-old", {"name": "prepared again"})
+    assert damage(five) == []
+    five.documents.update(POLICIES, policy.id, {"author": "Eve"})
+    assert damage(five) == [(7, f"The policy {policy.id} was changed after entry 7 told of it.")]
+
+
+def test_a_clock_that_goes_back_is_told_and_is_no_damage(five, monkeypatch):
+    times = iter(
+        ["1999-01-01T00:00:00.000+00:00", "2999-01-01T00:00:00.000+00:00", "2998-12-31T23:59:30.000+00:00"]
+    )
+    monkeypatch.setattr(trail, "now", lambda: next(times))
+    assert add(five, 3) == [6, 7, 8]
+    found = verify(five)
+    assert (found.set_back, found.damage) == ((6,), ())  # clocks of two machines differ by half a minute
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_that_is_none_is_no_entry(five, at):
+    five.documents.put(TRAIL, with_own_hash(entry(five, 5) | {"at": at}))
+    assert read(five).spoilt == (id_of(5),)
+    assert damage(five) == [(5, "Entry 5 was changed after it was written.")]
+
+
 def test_a_document_that_is_changed_after_its_entry_is_found(five):
     policy = made_policy("one")
     five.documents.insert(POLICIES, policy.dump())
@@ -240,17 +355,6 @@ def test_a_document_that_is_changed_after_its_entry_is_found(five):
     assert damage(five) == [(6, f"The policy {policy.id}, of which entry 6 tells, is gone.")]
 
 
-def test_writers_in_several_processes_make_one_chain(shelf, url):
-    arguments = [(str(shelf.root), url, who, 12) for who in ("Ann", "Bo", "Cid")]
-    with multiprocessing.get_context("spawn").Pool(3) as pool:
-        numbers = pool.starmap(add_in_a_process, arguments)
-    assert sorted(number for some in numbers for number in some) == list(range(1, 37))
-    found = verify(shelf)
-    assert (found.entries, found.damage) == (36, ())
-    for (_, _, who, _), own in zip(arguments, numbers, strict=True):
-        assert {one.number for one in read(shelf).entries if one.who == who} == set(own)
-
-
 def test_a_writer_that_another_one_outruns_adds_on_top_of_theirs(shelf):
     add(shelf, 2)
     others = [lambda: add(shelf, 3, "Bo")]
@@ -260,40 +364,60 @@ def test_a_writer_that_another_one_outruns_adds_on_top_of_theirs(shelf):
     assert verify(shelf).damage == ()
 
 
-KILLED = """
+WRITING = """
 import sys
-from tests.core.store.made_trail import add_until_killed
-add_until_killed(sys.argv[1], sys.argv[2], 1)
+from tests.core.store.made_trail import add_until_told
+add_until_told(*sys.argv[1:])
 """
 
 
-def test_a_writer_that_is_killed_leaves_a_whole_chain_that_goes_on(shelf, url):
-    dice = random.Random(11)
-    for _ in range(4):
-        before = len(read(shelf).entries)
-        process = subprocess.Popen(
-            [sys.executable, "-c", KILLED, str(shelf.root), url], stdout=subprocess.PIPE, text=True
-        )
-        first = process.stdout.readline()  # it is writing
+def test_writers_that_meet_and_are_killed_leave_one_whole_chain_that_goes_on(shelf, url):
+    dice, writers = random.Random(11), {}
+    for who in ("Ann", "Bo", "Cid"):
+        asked = [sys.executable, "-c", WRITING, str(shelf.root), url, who]
+        writers[who] = subprocess.Popen(asked, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    first = {who: process.stdout.readline() for who, process in writers.items()}  # all are writing
+    for who in ("Ann", "Bo"):
         time.sleep(dice.uniform(0.01, 0.3))
-        process.send_signal(signal.SIGKILL)
-        told = len((first + process.stdout.read()).split())
-        assert process.wait() == -signal.SIGKILL
-        found = verify(shelf)
-        assert found.damage == ()
-        assert found.entries - before in (told, told + 1)  # the last one may be there without being told
-        assert add(shelf, 1) == [found.entries + 1]
-        assert verify(shelf, head=found.head).damage == ()
+        writers[who].send_signal(signal.SIGKILL)
+    writers["Cid"].stdin.close()  # enough
+    told = {who: set(map(int, (first[who] + writers[who].stdout.read()).split())) for who in writers}
+    assert [writers[who].wait() for who in told] == [-signal.SIGKILL, -signal.SIGKILL, 0]
+    found, entries = verify(shelf), read(shelf).entries
+    assert found.damage == ()
+    for who, numbers in told.items():
+        unheard = {one.number for one in entries if one.who == who} - numbers
+        assert len(unheard) <= (who != "Cid")  # the last one of who is killed may be there without being told
+        assert numbers <= {one.number for one in entries}
+    assert add(shelf, 1) == [found.entries + 1]
+    assert verify(shelf, head=found.head).damage == ()
 
 
 def test_bytes_that_rot_in_the_embedded_file_are_found(embedded_url, tmp_path):
     workspace = Workspace.open(tmp_path / "workspace", embedded_url)
     add(workspace, 3)
-    with sqlite3.connect(embedded_url.removeprefix("sqlite:///")) as other:
-        other.execute("update trail set data = '{broken' where _id = ?", (id_of(2),))
-    other.close()
+    edit_rows(embedded_url, "update trail set data = '{broken' where _id = ?", id_of(2))
     assert damage(workspace) == [(2, "Entry 2 was changed after it was written.")]
     assert read(workspace).spoilt == (id_of(2),)
+    workspace.close()
+
+
+def edit_rows(url: str, statement: str, *values: str) -> None:
+    """What somebody does who has the file of an embedded store."""
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as other:
+        other.execute(statement, values)
+    other.close()
+
+
+@pytest.mark.parametrize("id", [None, "", "trail-000000000001x"])
+def test_a_row_that_is_hidden_from_its_id_is_found(embedded_url, tmp_path, id):
+    workspace = Workspace.open(tmp_path / "workspace", embedded_url)
+    add(workspace, 3)
+    edit_rows(embedded_url, "update trail set _id = ? where _id = ?", id, id_of(3))
+    moved = (None, "An entry was moved within the store, or is there twice.")
+    assert moved in damage(workspace)
+    assert add(workspace, 1) == [3]  # it is free again, and the old one cannot pass for it
+    assert moved in damage(workspace)
     workspace.close()
 
 
@@ -306,6 +430,8 @@ def test_a_store_that_does_not_answer_fails_no_deed(embedded_url, tmp_path, monk
     with caplog.at_level(logging.WARNING):
         assert record(workspace, "trained", who="Ann", about={"run": "run-one"}) is None
     assert "does not tell of what was trained" in caplog.text
+    with pytest.raises(StoreUnavailable):  # of what leaves nothing that could be found
+        tell(workspace, "exported", who="Ann", about={"run": "run-one"})
     other.close()
     assert add(workspace, 1) == [2]
     assert verify(workspace).damage == ()

@@ -5,6 +5,8 @@ import pytest
 from core.errors import NotFound, SettingsError
 from core.schema.alerts import ACKNOWLEDGEMENTS, ALERTS, Finding
 from core.schema.rules import Rule
+from core.store.trail import read
+from core.store.trail_check import verify
 from core.workflow.alerts import acknowledge, alerts, raise_alerts
 from core.workflow.gate import Gate
 from core.workflow.rule_judging import RuleOutcome
@@ -111,3 +113,14 @@ def test_who_says_nothing_or_does_not_sign_acknowledges_nothing(workspace, autho
     with pytest.raises(SettingsError):
         acknowledge(workspace, alert.id, author=author, comment=comment)
     assert workspace.documents.count(ACKNOWLEDGEMENTS) == 0
+
+
+def test_an_acknowledgement_is_an_entry_of_the_trail(workspace):
+    (alert,) = raise_alerts(workspace, gate("broken"))
+    made = acknowledge(workspace, alert.id, author="Bob", comment="seen")
+    (one,) = read(workspace).entries
+    assert (one.did, one.who, one.details["name"]) == ("acknowledged", "Bob", alert.rule)
+    assert one.about == {"dataset": "ds-one", "alert": alert.id, "acknowledgement": made.id}
+    assert verify(workspace).untold == ()
+    workspace.documents.update(ACKNOWLEDGEMENTS, made.id, {"author": "Eve"})
+    assert [found.number for found in verify(workspace).damage] == [1]

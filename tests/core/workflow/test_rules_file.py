@@ -111,6 +111,7 @@ FILES = [
     ("[" * 5000, "no YAML"),
     ("a: \x00", "no YAML"),
     ("rules: !!python/name:os.system", "no YAML"),
+    ("rules: !!set {a}", "rule 1: that is no rule"),
     ("a: 1\n---\nb: 2", "no YAML"),
     ("rules: 2024-13-45", "no YAML"),
     (b"rules: \xff\xfe\xfa", "no UTF-8"),

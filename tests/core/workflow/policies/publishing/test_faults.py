@@ -1,6 +1,5 @@
 """Publishers that are killed, that meet, that are taken for dead, and stores that stop answering."""
 
-import multiprocessing
 import os
 import signal
 import sqlite3
@@ -13,6 +12,9 @@ import pytest
 from core.errors import StoreError, StoreUnavailable
 from core.schema.documents import PUBLICATIONS
 from core.store import backends
+from core.store.trail import read
+from core.store.trail_check import verify
+from core.store.trail_late import tell_missing
 from core.store.workspace import Workspace
 from core.workflow.policies import published_lists, serving
 from core.workflow.policies.published_lists import GONE, ListsSwept, publications
@@ -35,15 +37,6 @@ from tests.core.workflow.policies.publishing.made_publications import (
 from tests.mongodb_engine.engine import EngineImpossible, start_engine, with_database
 
 MANY = 3000
-HELPERS = "tests.core.workflow.policies.publishing.made_publications"
-
-
-@pytest.fixture(scope="module")
-def processes():
-    """Processes that start quickly, from a server that has imported everything and opened nothing."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([HELPERS])
-    return context
 
 
 def ended(process) -> int:
@@ -67,7 +60,12 @@ def test_killed_before_any_of_its_writes_a_publisher_leaves_the_former_lists_who
             break
         assert status == -signal.SIGKILL
         killed += served_now != mark
+        assert verify(shelf).damage == ()
     assert killed == 11  # the table, the publication, six for three batches, stored, held, served
+    served_without_an_entry = len(log(shelf)) - sum(one.did == "published" for one in read(shelf).entries)
+    untold = [one.id for one in verify(shelf).untold if one.what == "serving"]
+    assert len(untold) == served_without_an_entry == 1  # killed between the two: it is named
+    assert tell_missing(shelf, who="Gus")[-1:] == untold
     kept = list(dict.fromkeys(entry[0] for entry in log(shelf)[::-1]))[:2]
     assert rows_by_publication(shelf) == dict.fromkeys(kept, USERS)
     states = {publication.id: publication.state for publication in publications(shelf, DATASET)}

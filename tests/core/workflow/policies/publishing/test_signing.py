@@ -1,12 +1,11 @@
 """Signing off, alike on both engines: who may decide what and when, that it is kept, and that publishing waits for it."""
 
-import multiprocessing
 import unicodedata
 
 import pytest
 
 from core.errors import NotFound, SettingsError
-from core.schema.documents import DECISIONS, GOVERNANCE, POLICIES, PUBLICATIONS
+from core.schema.documents import DECISIONS, GOVERNANCE, POLICIES
 from core.schema.settings import settings_from
 from core.store.trail import read
 from core.store.trail_check import verify
@@ -29,6 +28,7 @@ from tests.core.workflow.policies.publishing.made_publications import (
     log,
     made_policy,
     publish_made,
+    rows_by_publication,
 )
 
 ONE, TWO = "policy-one-1", "policy-two-1"
@@ -85,7 +85,7 @@ def refused(workspace: Workspace, decide, said: str, author: str = "Cid") -> Non
     assert decided(workspace) == before
 
 
-@pytest.mark.parametrize("name", ["Ann", "ANN", "  ann  ", "A\u200dnn"])
+@pytest.mark.parametrize("name", ["Ann", "ANN", "  ann  ", "A\u200dnn", "Ａｎｎ"])
 def test_its_author_cannot_approve_it_however_the_name_is_written(shelf, name):
     propose(shelf, ONE, author="Bo")
     refused(shelf, approve, "saved one@1; somebody else has to approve it", name)
@@ -188,7 +188,7 @@ def test_publishing_needs_no_approval_unless_the_setting_says_so(shelf):
             with pytest.raises(SettingsError, match="Publishing needs approval here: one@1 is not approved"):
                 attempt()
     assert all_served(shelf) == expected("a")
-    assert shelf.documents.count(PUBLICATIONS) == 1
+    assert len(log(shelf)) == 1
     approve(shelf, ONE, author="Cid")
     publish_made(shelf, "b")
     assert all_served(shelf) == expected("b")
@@ -198,13 +198,67 @@ def test_publishing_needs_no_approval_unless_the_setting_says_so(shelf):
     publish_made(shelf, "c", policy="two")
 
 
-def test_what_was_served_before_can_be_gone_back_to_without_approval(shelf):
+def test_lists_that_were_served_before_are_gone_back_to_only_if_their_policy_is_approved(shelf):
     publish_made(shelf, "a", policy="two")
     publish_made(shelf, "b")
     govern(shelf, NEEDED, author="Gus")
+    before, rows = log(shelf), rows_by_publication(shelf)
+    for to in (None, "two", before[0][0]):
+        with pytest.raises(SettingsError, match="two@1 is not approved; it was never proposed"):
+            rollback(shelf, DATASET, author="Ann", to=to)
+    assert (log(shelf), rows_by_publication(shelf)) == (before, rows)
+    propose(shelf, "two", author="Bo")
+    approve(shelf, "two", author="Cid")
     rollback(shelf, DATASET, author="Ann")
     assert all_served(shelf) == expected("a")
     assert [entry[2] for entry in log(shelf)] == ["publish", "publish", "rollback"]
+
+
+def test_lists_whose_policy_is_gone_are_gone_back_to_where_no_approval_is_needed(shelf):
+    publish_made(shelf, "a", policy="two")
+    publish_made(shelf, "b")
+    shelf.documents.delete(POLICIES, TWO)
+    govern(shelf, NEEDED, author="Gus")
+    with pytest.raises(NotFound, match=TWO):
+        rollback(shelf, DATASET, author="Ann")
+    govern(shelf, GovernanceSettings(), author="Gus")
+    rollback(shelf, DATASET, author="Ann")
+    assert all_served(shelf) == expected("a")
+
+
+def test_approval_that_is_needed_from_now_on_also_stops_who_is_writing_lists(shelf):
+    publish_made(shelf, "a")
+    for before in (1, 2, 4):  # the table, the publication, that its rows are stored
+        other = meanwhile(shelf, lambda: govern(shelf, NEEDED, author="Gus"), before=before)
+        with pytest.raises(SettingsError, match="one@1 is not approved"):
+            publish_made(other, "b")
+        assert all_served(shelf) == expected("a")
+        govern(shelf, GovernanceSettings(), author="Gus")
+    assert len(log(shelf)) == 1
+
+
+@pytest.mark.parametrize(
+    "change", [{"settings": {"steps": [], "k": 9}}, {"run": "run-other"}, {"wish": 1}], ids=str
+)
+def test_a_policy_that_was_edited_in_the_store_after_its_approval_is_not_published(shelf, change):
+    govern(shelf, NEEDED, author="Gus")
+    propose(shelf, ONE, author="Bo")
+    approve(shelf, ONE, author="Cid")
+    publish_made(shelf, "a")
+    publish_made(shelf, "b", policy="one")
+    shelf.documents.update(POLICIES, ONE, change)
+    with pytest.raises(SettingsError, match="one@1 is not approved; it was changed in the store after"):
+        publish_made(shelf, "c")
+    with pytest.raises(SettingsError, match="was changed in the store"):
+        rollback(shelf, DATASET, author="Ann", to=log(shelf)[0][0])
+    assert all_served(shelf) == expected("b")
+
+
+def test_what_was_approved_is_what_was_proposed(shelf):
+    propose(shelf, ONE, author="Bo")
+    shelf.documents.update(POLICIES, ONE, {"aim": "another"})
+    refused(shelf, approve, "one@1 was changed in the store after it was proposed")
+    send_back(shelf, ONE, author="Cid", comment="what is that?")
 
 
 def test_a_policy_that_was_returned_is_not_published(shelf):
@@ -283,10 +337,10 @@ def decide_in_a_process(root: str, url: str, author: str) -> str:
         workspace.close()
 
 
-def test_of_many_who_approve_at_once_one_does(shelf, url):
+def test_of_many_who_approve_at_once_one_does(shelf, url, processes):
     propose(shelf, ONE, author="Bo")
     arguments = [(str(shelf.root), url, f"Cid {number}") for number in range(4)]
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
+    with processes.Pool(4) as pool:
         made = [author for author in pool.starmap(decide_in_a_process, arguments) if author]
     assert decided(shelf) == [(1, "proposed", "Bo"), (2, "approved", made[0])]
     assert len(made) == 1
