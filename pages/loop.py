@@ -10,4 +10,5 @@ found = st.container()  # stands above the knobs, and waits for them
 blocks.section("Another shop")
 settings = simulation.choose()
 with found:
+    blocks.notes()
     simulation.show(view, settings)

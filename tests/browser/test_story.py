@@ -27,10 +27,13 @@ PAGES = {
     "service": "Service",
     "explain": "Explain",
     "tune": "Tune",
+    "monitor": "Monitor",
+    "loop": "Loop",
     "report": "Report",
 }
 WITHOUT_A_CHART = {  # page -> what stands there instead
     "service": "text=service table with satisfaction",  # the built-in data tell nothing of service
+    "loop": "text=These settings were not simulated yet",
     "report": "text=No report of this model yet",
 }
 FIRST_AUDIT = 240_000  # milliseconds

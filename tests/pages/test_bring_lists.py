@@ -192,7 +192,7 @@ def test_every_page_opens_on_such_a_run(page, by, beside, open_page):
     assert not app.exception
     assert not app.error
     assert not [text for text in every_markdown(app) if UNESCAPED.search(text)]
-    assert app.get("plotly_chart") or page in ("behaviour", "service", "tune", "report")
+    assert app.get("plotly_chart") or page in ("behaviour", "service", "tune", "report", "loop", "explain")
 
 
 @pytest.mark.parametrize("page", ["overview", "recommendations", "exposure", "pricing"])
