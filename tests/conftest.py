@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from core.data.prepare import prepare
 from core.schema.documents import Dataset
 from core.schema.settings import DatasetSettings
 from core.store.workspace import Workspace
+from tests.mongodb_engine.engine import EngineImpossible, mongodb
 
 settings.register_profile("quick", max_examples=40, deadline=None)
 settings.load_profile("quick")
@@ -43,6 +44,17 @@ def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
 
+def made_once(base: Path, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that the first worker to ask for it makes, and the others wait for; read it, do not write to it."""
+    root, unfinished = base / name, base / f"{name}.unfinished"
+    with (base / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not root.exists():
+            make(unfinished)
+            unfinished.rename(root)
+    return root
+
+
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slice]:
     """300 households of the Complete Journey, prepared once for all tests; read it, do not write to it."""
@@ -53,3 +65,13 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slice]:
         dataset = prepare(shared, "complete_journey", SLICE)
     yield Slice(shared, dataset)
     shared.close()
+
+
+@pytest.fixture(scope="session")
+def mongodb_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A running MongoDB engine; skips where none can be set up."""
+    try:
+        with mongodb(tmp_path_factory.mktemp("mongodb")) as address:
+            yield address
+    except EngineImpossible as reason:
+        pytest.skip(f"no MongoDB engine: {reason}")

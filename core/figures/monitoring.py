@@ -40,20 +40,7 @@ def gaps_over_time(
     groups = [group for group in styles if group in set(last.nlargest(MOST_LINES).index)]
     for place, group in enumerate(groups):
         own = rows[rows["group"] == group].sort_values("window")
-        style = styles[group]
-        middle = place - (len(groups) - 1) / 2
-        value, low, high = (100 * own[name].to_numpy(float) for name in ("value", "low", "high"))
-        drawn.add_scatter(
-            x=own["window"] + APART * middle,
-            y=value,
-            mode="lines+markers",
-            name=plotly_text(group),
-            marker=marker(style) | {"size": 9},
-            line={"color": style.colour, "width": 1.5},
-            error_y=whiskers(value, low, high) | {"color": style.colour},
-            customdata=[_gap(row) for row in own.itertuples()],
-            hovertemplate=f"<b>{plotly_text(group)}</b><br>%{{customdata}}<extra></extra>",
-        )
+        _line(drawn, own, styles[group], x=own["window"] + _aside(place, groups))
     windows = sorted(rows["window"].astype(int).unique())
     shown = windows[:: -(-len(windows) // MOST_TICKS)]
     drawn.update_xaxes(
@@ -61,6 +48,31 @@ def gaps_over_time(
     )
     drawn.update_yaxes(ticksuffix=" pp")
     return drawn
+
+
+def _aside(place: int, groups: Sequence[str]) -> float:
+    """How far a group's dots lie from the middle, so that whiskers do not hide each other."""
+    return APART * (place - (len(groups) - 1) / 2)
+
+
+def _line(
+    drawn: go.Figure, own: pd.DataFrame, style: Style, *, x: Sequence[float], opacity: float = 1.0
+) -> None:
+    """A group's gaps in percentage points, with whiskers."""
+    name = plotly_text(own["group"].iloc[0])
+    value, low, high = (100 * own[column].to_numpy(float) for column in ("value", "low", "high"))
+    drawn.add_scatter(
+        x=x,
+        y=value,
+        mode="lines+markers",
+        name=name,
+        opacity=opacity,
+        marker=marker(style) | {"size": 9},
+        line={"color": style.colour, "width": 1.5},
+        error_y=whiskers(value, low, high) | {"color": style.colour},
+        customdata=[_gap(row) for row in own.itertuples()],
+        hovertemplate=f"<b>{name}</b><br>%{{customdata}}<extra></extra>",
+    )
 
 
 def _gap(row) -> str:
@@ -178,21 +190,9 @@ def runs_figure(rows: pd.DataFrame, styles: Mapping[str, Style], *, metric: str)
     largest = seen.groupby("group")["value"].apply(lambda values: values.abs().max()).nlargest(MOST_LINES)
     groups = [group for group in styles if group in set(largest.index)]
     for place, group in enumerate(groups):
-        own, style = seen[seen["group"] == group], styles[group]
-        value, low, high = (100 * own[name].to_numpy(float) for name in ("value", "low", "high"))
-        x = np.array([runs.index(run) for run in own["run"]]) + APART * (place - (len(groups) - 1) / 2)
-        drawn.add_scatter(
-            x=x,
-            y=value,
-            mode="lines+markers",
-            name=plotly_text(group),
-            opacity=FADED if own["small"].all() else 1.0,
-            marker=marker(style) | {"size": 9},
-            line={"color": style.colour, "width": 1.5},
-            error_y=whiskers(value, low, high) | {"color": style.colour},
-            customdata=[_gap(row) for row in own.itertuples()],
-            hovertemplate=f"<b>{plotly_text(group)}</b><br>%{{customdata}}<extra></extra>",
-        )
+        own = seen[seen["group"] == group]
+        x = np.array([runs.index(run) for run in own["run"]]) + _aside(place, groups)
+        _line(drawn, own, styles[group], x=x, opacity=FADED if own["small"].all() else 1.0)
     names = rows.drop_duplicates("run").set_index("run")["name"]
     drawn.update_xaxes(
         tickvals=np.arange(len(runs)),

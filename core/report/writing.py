@@ -5,9 +5,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import SettingsError, StoreError
+from core.errors import SettingsError
 from core.report.contents import Report, schema
 from core.report.page import page
+from core.workflow.parquet_out import write_file
 
 ENDING = ".html"
 
@@ -46,16 +47,4 @@ def write(report: Report, files: Files) -> None:
     """
     told = texts(report, files.schema.name)
     for file, text in zip((files.schema, files.content, files.page), reversed(told), strict=True):
-        _write_whole(file, text)
-
-
-def _write_whole(file: Path, text: str) -> None:
-    unfinished = file.with_name(f"{file.name}.part")
-    try:
-        try:
-            unfinished.write_text(text, encoding="utf-8")
-            os.replace(unfinished, file)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        raise StoreError(f"{file.name[:80]} cannot be written: {error.strerror}.") from error
+        write_file(file, lambda opened, text=text: opened.write(text.encode()))

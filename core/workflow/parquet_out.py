@@ -1,7 +1,9 @@
-"""A table as a Parquet file where a person asked for it."""
+"""Files where a person asked for them, whole or not at all: tables as Parquet, and anything else."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 
@@ -15,18 +17,23 @@ def checked_path(out: Path) -> None:
 
 
 def write_whole(table: pd.DataFrame, out: Path) -> None:
-    """All of the table, or nothing.
+    """All of the table, or nothing; raises as `write_file`."""
+    write_file(out, lambda file: table.to_parquet(file, index=False))
+
+
+def write_file(out: Path, write: Callable[[BinaryIO], object]) -> None:
+    """All of what `write` puts into the file, or nothing.
 
     Raises:
         StoreError: it cannot be written; a file that was there stays.
     """
-    unfinished = out.with_suffix(".parquet.part")
+    unfinished = out.with_name(f"{out.name}.part")
     try:
         try:
             with unfinished.open(
                 "wb"
             ) as file:  # a path itself would have to be text, which a name need not be
-                table.to_parquet(file, index=False)
+                write(file)
             os.replace(unfinished, out)
         finally:
             unfinished.unlink(missing_ok=True)

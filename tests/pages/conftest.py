@@ -1,6 +1,5 @@
 """Pages under test: an app on a workspace of its own, and a slice with two trained runs."""
 
-import fcntl
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from core.store.workspace import Workspace
 from core.workflow.runs import load_run
 from core.workflow.training import train
 from pages.ui import jobs
-from tests.conftest import shared_folder
+from tests.conftest import made_once, shared_folder
 from tests.core.opinions.made import made_reviews
 from tests.core.workflow.test_evaluating import CUSTOMERS, prepared_shop
 
@@ -54,15 +53,12 @@ def trained(prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
 
     Only the newest has further models.
     """
-    base = shared_folder(tmp_path_factory)
-    root = base / "trained"
-    with (base / "trained.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not root.exists():
-            unfinished = base / "unfinished"
-            shutil.copytree(prepared.workspace.root, unfinished)
-            _train_two(unfinished, prepared.dataset.id)
-            unfinished.rename(root)
+
+    def make(unfinished: Path) -> None:
+        shutil.copytree(prepared.workspace.root, unfinished)
+        _train_two(unfinished, prepared.dataset.id)
+
+    root = made_once(shared_folder(tmp_path_factory), "trained", make)
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
     yield root, [load_run(workspace, f"run-{name}") for name in ("second", "first")]
     workspace.close()

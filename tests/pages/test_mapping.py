@@ -19,8 +19,7 @@ from core.store import collections
 from core.store.workspace import Workspace
 from tests.core.data.conftest import SMALL, made_shop
 from tests.core.data.test_mongodb import orders, people
-from tests.mongodb_engine.engine import EngineImpossible, with_database
-from tests.mongodb_engine.engine import mongodb as engine
+from tests.mongodb_engine.engine import with_database
 
 HOSTILE = "<b>$ne</b> [x](javascript:1)"
 
@@ -205,22 +204,12 @@ def test_a_folder_that_grew_is_told_and_prepared_again(workspace, open_page, tmp
     assert job.params["settings"]["validation_days"] == SMALL.validation_days
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running MongoDB engine; skips where none can be set up."""
-    try:
-        with engine(tmp_path_factory.mktemp("mongodb")) as address:
-            yield address
-    except EngineImpossible as reason:
-        pytest.skip(f"no MongoDB engine: {reason}")
-
-
 @pytest.fixture
-def shop_database(server, monkeypatch) -> Iterator[pymongo.database.Database]:
+def shop_database(mongodb_address, monkeypatch) -> Iterator[pymongo.database.Database]:
     """The made shop as collections; the environment names it."""
     name = f"shop_{secrets.token_hex(6)}"
-    monkeypatch.setenv(mongodb.ADDRESS, with_database(server, name))
-    with pymongo.MongoClient(server) as client:
+    monkeypatch.setenv(mongodb.ADDRESS, with_database(mongodb_address, name))
+    with pymongo.MongoClient(mongodb_address) as client:
         client[name].orders.insert_many(orders(made_shop()))
         client[name].people.insert_many(people(made_shop()))
         yield client[name]
@@ -245,7 +234,9 @@ def test_an_address_that_does_not_answer_is_one_sentence_without_it(data_page, m
     assert "127.0.0.1" not in said(app)
 
 
-def test_collections_are_matched_prepared_and_watched(shop_database, workspace, open_page, data_page, server):
+def test_collections_are_matched_prepared_and_watched(
+    shop_database, workspace, open_page, data_page, mongodb_address
+):
     app = data_page.segmented_control(key="source").set_value("MongoDB").run()
     app = press(app, "Look at the database")
     app.pills(key="mongodb-tables").set_value(["events", "users"]).run()
@@ -265,7 +256,7 @@ def test_collections_are_matched_prepared_and_watched(shop_database, workspace, 
     assert not app.exception
     assert not app.error
     params = asked(workspace)
-    assert server not in str(params)
+    assert mongodb_address not in str(params)
     tables = params["settings"]["mongodb"]["tables"]
     assert tables["events"]["fields"]["user_id"] == "customer.id"
     assert tables["users"]["fields"] == {

@@ -23,8 +23,7 @@ from core.schema.tables import CONTRACTS, Tables
 from core.store import collections
 from core.store.workspace import Workspace
 from tests.core.data.conftest import SMALL, made_shop
-from tests.mongodb_engine.engine import EngineImpossible, with_database
-from tests.mongodb_engine.engine import mongodb as engine
+from tests.mongodb_engine.engine import with_database
 from tests.mongodb_engine.proxy import Proxy
 
 EVENTS = {
@@ -44,24 +43,14 @@ USERS = {
 PASSWORD = "s3cret-pass"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running MongoDB engine; skips where none can be set up."""
-    try:
-        with engine(tmp_path_factory.mktemp("mongodb")) as address:
-            yield address
-    except EngineImpossible as reason:
-        pytest.skip(f"no MongoDB engine: {reason}")
-
-
 @pytest.fixture
-def shop_database(server, monkeypatch) -> Iterator[pymongo.database.Database]:
+def shop_database(mongodb_address, monkeypatch) -> Iterator[pymongo.database.Database]:
     """The made shop as collections; the environment names it."""
     name = f"shop_{secrets.token_hex(6)}"
-    monkeypatch.setenv(mongodb.ADDRESS, with_database(server, name))
+    monkeypatch.setenv(mongodb.ADDRESS, with_database(mongodb_address, name))
     monkeypatch.setattr(collecting, "PART_DOCUMENTS", 300)
     monkeypatch.setattr(collections, "PAUSE_SECONDS", 0.01)
-    with pymongo.MongoClient(server) as client:
+    with pymongo.MongoClient(mongodb_address) as client:
         database = client[name]
         database.orders.insert_many(orders(made_shop()))
         database.people.insert_many(people(made_shop()))
@@ -401,8 +390,8 @@ def test_the_address_is_in_no_message_and_no_traceback(workspace, monkeypatch, a
     assert "\n" not in str(caught.value)
 
 
-def test_the_address_is_nowhere_in_the_workspace(server, workspace, monkeypatch):
-    with pymongo.MongoClient(server) as client, Proxy(server) as proxy:
+def test_the_address_is_nowhere_in_the_workspace(mongodb_address, workspace, monkeypatch):
+    with pymongo.MongoClient(mongodb_address) as client, Proxy(mongodb_address) as proxy:
         client.secretive.orders.insert_many(orders(made_shop()))
         port = proxy.address.split(":")[2].split("/")[0]
         monkeypatch.setenv(
@@ -417,9 +406,9 @@ def test_the_address_is_nowhere_in_the_workspace(server, workspace, monkeypatch)
 
 
 @pytest.fixture
-def through(shop_database, server, monkeypatch) -> Iterator[Proxy]:
+def through(shop_database, mongodb_address, monkeypatch) -> Iterator[Proxy]:
     """A proxy between us and the shop's database."""
-    with Proxy(server) as proxy:
+    with Proxy(mongodb_address) as proxy:
         monkeypatch.setenv(mongodb.ADDRESS, with_database(proxy.address, shop_database.name))
         yield proxy
 

@@ -12,7 +12,7 @@ from core.jobs import queue, slot, worker
 from core.schema.documents import Job
 from core.store.workspace import Workspace
 from tests.core.jobs import sample_worker
-from tests.core.store.conftest import mongodb_address, mongodb_url  # noqa: F401
+from tests.core.store.conftest import mongodb_url  # noqa: F401
 
 
 @pytest.fixture

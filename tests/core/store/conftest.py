@@ -8,17 +8,7 @@ import pymongo
 import pytest
 
 from core.store.documents import DocumentStore
-from tests.mongodb_engine.engine import EngineImpossible, mongodb, with_database
-
-
-@pytest.fixture(scope="session")
-def mongodb_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A running MongoDB engine; skips where none can be set up."""
-    try:
-        with mongodb(tmp_path_factory.mktemp("mongodb")) as address:
-            yield address
-    except EngineImpossible as reason:
-        pytest.skip(f"no MongoDB engine: {reason}")
+from tests.mongodb_engine.engine import with_database
 
 
 @pytest.fixture

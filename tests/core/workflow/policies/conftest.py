@@ -1,7 +1,7 @@
 """A quick run on a copy of the slice of a real shop, for everything that re-ranks its lists."""
 
-import fcntl
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +10,7 @@ from core.workflow.audits.shop import read_shop
 from core.workflow.policies.rerank import batch_of_run, ground_of_run
 from core.workflow.runs import load_run
 from core.workflow.training import train
-from tests.conftest import shared_folder
+from tests.conftest import made_once, shared_folder
 from tests.core.workflow.policies.made_policies import QUICK, K
 
 RUN = "run-policies"
@@ -19,17 +19,14 @@ RUN = "run-policies"
 @pytest.fixture(scope="session")
 def ranked(prepared, tmp_path_factory):
     """The folder of a copy of the slice with one run, trained once for all tests; read it, do not write to it."""
-    base = shared_folder(tmp_path_factory)
-    root = base / "ranked"
-    with (base / "ranked.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not root.exists():
-            unfinished = shutil.copytree(prepared.workspace.root, base / "unranked")
-            workspace = Workspace.open(unfinished, f"sqlite:///{unfinished}/evenhand.db")
-            train(workspace, prepared.dataset.id, QUICK, run_id=RUN, name="policies")
-            workspace.close()
-            unfinished.rename(root)
-    return root
+
+    def make(unfinished: Path) -> None:
+        shutil.copytree(prepared.workspace.root, unfinished)
+        workspace = Workspace.open(unfinished, f"sqlite:///{unfinished}/evenhand.db")
+        train(workspace, prepared.dataset.id, QUICK, run_id=RUN, name="policies")
+        workspace.close()
+
+    return made_once(shared_folder(tmp_path_factory), "ranked", make)
 
 
 @pytest.fixture(scope="module")

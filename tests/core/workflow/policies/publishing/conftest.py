@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.store.workspace import Workspace
-from tests.core.store.conftest import embedded_url, mongodb_address, mongodb_url, url  # noqa: F401  (fixtures)
+from tests.core.store.conftest import embedded_url, mongodb_url, url  # noqa: F401  (fixtures)
 from tests.core.workflow.policies.publishing.made_publications import save_made_policies
 
 HELPERS = "tests.core.workflow.policies.publishing.made_publications"
