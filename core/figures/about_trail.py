@@ -28,6 +28,7 @@ DEEDS = {
     "governed": "changed the rules",
     "acknowledged": "acknowledged an alert",
     "found": "found what was not told of",
+    "collected": "brought in feedback",
 }
 NAMED = 8  # faults that an answer names
 LEFT = {

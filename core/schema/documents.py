@@ -13,6 +13,7 @@ FRONTIERS, CONFIRMATIONS, EXPLANATIONS = "frontiers", "confirmations", "explanat
 POLICIES, PUBLICATIONS, RECOMMENDATIONS, SERVINGS = "policies", "publications", "recommendations", "servings"
 REPORTS, SIMULATIONS = "reports", "simulations"
 MAPPINGS, ORIGINS = "mappings", "origins"
+FEEDBACK, COMPARISONS = "feedback", "comparisons"
 DECISIONS, GOVERNANCE, TRAIL = "decisions", "governance", "trail"
 
 
@@ -73,6 +74,14 @@ class Dataset(Document):
     missing: dict[str, str]  # what the data cannot support -> table and column that it would need
     tables: dict[str, Artefact]
     notes: list[str] = []
+    first: str | None = None  # the dataset that its line began with; None: this one
+    feedback: list[str] = []  # ids of the feedback that is among the tables
+
+    @property
+    def line(self) -> str:
+        """The first dataset of those prepared one after the other from one shop's data: what is published, and the
+        feedback on it, belong to all of them."""
+        return self.first or self.id
 
 
 class SourceFile(BaseModel):
@@ -148,6 +157,8 @@ class Run(Document):
     metrics: dict[str, dict[str, float]]  # split -> metric@k -> mean over users
     baselines: dict[str, dict[str, dict[str, float]]]  # split -> baseline -> metric@k -> mean
     reports: dict[str, ModelReport] = {}  # service, intent, categories, paths, cold_start, ... where trained
+    follows: str | None = None  # the run whose weights training began with
+    feedback: list[str] = []  # ids of the feedback that it learnt from
     artefacts: dict[
         str, Artefact
     ]  # weights, candidates_validation, candidates_test, per_user_validation, ...
@@ -358,6 +369,37 @@ class Simulation(Document):
     table: Artefact
 
 
+class Feedback(Document):
+    """Reactions to recommendations that came together: rows of one table, never changed; the id follows from them."""
+
+    line: str  # of datasets (see `Dataset.line`)
+    dataset: str  # whose users and items they were held against
+    table: Literal["impressions", "service"]
+    origin: Literal["file", "mongodb", "hand"]
+    name: str  # of the file or collection, or what the analyst judged
+    who: str
+    created_at: str
+    reactions: dict[str, int]  # shown, clicked, bought, dismissed, rated, complained: rows that say so
+    period: tuple[str, str]  # first and last time of the rows, ISO
+    aside: list[RuleCount]  # rows that could not be used, by reason
+    rows: Artefact  # columns of the contract, with the shop's own ids
+    kept_aside: Artefact | None  # the unusable rows as they came, with `reason`
+
+
+class Comparison(Document):
+    """A run held against the one that it follows: the same questions of the same users, on the newer data's test split."""
+
+    old: str
+    new: str
+    dataset: str  # of the new run
+    created_at: str
+    users: int  # with answers, the same for both
+    k: int
+    rows: list[dict[str, Any]]  # group, metric, old, new, change, low, high, p_adjusted, verdict, n
+    notes: list[str]
+    per_user: Artefact  # metrics of the old run on the new run's test question
+
+
 class KeptReport(Document):
     """A fairness report that was made on a page: what it says first, and its files."""
 
@@ -414,6 +456,7 @@ Deed = Literal[
     "governed",
     "acknowledged",
     "found",
+    "collected",
 ]
 
 

@@ -77,6 +77,9 @@ RANK, SCORE, POLICY, CLICKED, PURCHASED, PROPENSITY = (
     "purchased",
     "propensity",
 )
+# feedback: reactions to recommendations, in impressions and service
+DISMISSED, COMPLAINED, REASON = "dismissed", "complained", "reason"
+JUDGEMENTS = "judgements"  # table: what analysts said of products in lists: `user`, `item`, `rating`, `dismissed`
 # promotions: what stood on display or in the mailer, per item, channel and week (local date of its Monday)
 WEEK, DISPLAY, MAILER = "week", "display", "mailer"
 
@@ -198,6 +201,8 @@ CONTRACTS: dict[str, pa.DataFrameSchema] = {
             DELIVERED_AT: _time(nullable=True, required=False),
             REVIEWED_AT: _time(nullable=True, required=False),
             RETURNED: _flag(),
+            COMPLAINED: _flag(),
+            REASON: _text(),
             FREIGHT: _number(0, nullable=True),
             **{name: _number(0, nullable=True) for name in MEASURED_AT_ORDER},
             **{name: _flag() for name in (*FLAGGED_AT_ORDER, *DRAWN_AT_RANDOM)},
@@ -227,6 +232,8 @@ CONTRACTS: dict[str, pa.DataFrameSchema] = {
             POLICY: _text(),
             CLICKED: _flag(),
             PURCHASED: _flag(),
+            DISMISSED: _flag(),
+            REASON: _text(),
             PROPENSITY: _number(0, 1, nullable=True),
         }
     ),
