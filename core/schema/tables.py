@@ -79,7 +79,8 @@ RANK, SCORE, POLICY, CLICKED, PURCHASED, PROPENSITY = (
 )
 # feedback: reactions to recommendations, in impressions and service
 DISMISSED, COMPLAINED, REASON = "dismissed", "complained", "reason"
-JUDGEMENTS = "judgements"  # table: what analysts said of products in lists: `user`, `item`, `rating`, `dismissed`
+# table of what analysts said of products in lists: `user`, `item`, `rating`, `dismissed`
+JUDGEMENTS = "judgements"
 # promotions: what stood on display or in the mailer, per item, channel and week (local date of its Monday)
 WEEK, DISPLAY, MAILER = "week", "display", "mailer"
 
