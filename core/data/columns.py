@@ -118,7 +118,7 @@ def _parsed_time(values: pd.Series, refuse: Refuse) -> pd.Series:
 def _from_epoch(numbers: pd.Series, refuse: Refuse) -> pd.Series:
     for unit, low, high in EPOCH_UNITS:
         inside = numbers.between(low, high, inclusive="left") | numbers.isna()
-        if inside.iloc[0]:
+        if inside.empty or inside.iloc[0]:
             _refuse_where(~inside, f"is not in the unit of the first row, {unit} since 1970", refuse)
             return pd.to_datetime(numbers, unit=unit)
     raise refuse("is no time since 1970", np.ones(len(numbers), bool))

@@ -9,12 +9,14 @@ from typing import Any
 import pandas as pd
 
 from core.data.build import Prepared, build
+from core.data.dataset import load
+from core.data.feedback.keeping import feedback_of, joined_by
 from core.data.images import pictures_in, read_images
 from core.data.sources import SOURCES, Source
 from core.data.watching import described, remember
 from core.errors import CorruptArtefact, NotFound, SettingsError
 from core.progress import Progress, part_of, quiet
-from core.schema.documents import DATASETS, Artefact, Dataset, SourceFile, now
+from core.schema.documents import DATASETS, Artefact, Dataset, Feedback, SourceFile, now
 from core.schema.settings import SPLITS, DatasetSettings
 from core.schema.tables import BASKET, IN_CATALOGUE, ITEM, SPLIT, USER, Tables
 from core.store.artefacts import sha256
@@ -32,6 +34,7 @@ def prepare(
     settings: DatasetSettings,
     *,
     path: Path | None = None,
+    follows: str | None = None,
     who: str = PROGRAM,
     progress: Progress = quiet,
 ) -> Dataset:
@@ -43,10 +46,11 @@ def prepare(
     Args:
         source: a name in SOURCES.
         path: where the source's files lie, if it needs to be told.
+        follows: a dataset of the same shop: the new one is of its line, and holds the feedback that came on it.
         who: asked for it, for the audit trail.
 
     Raises:
-        NotFound: no such source. TableError: the data break a contract. SettingsError: the settings do not
+        NotFound: no such source or dataset. TableError: the data break a contract. SettingsError: the settings do not
         fit the data. Cancelled: `progress` said so.
     """
     origin, resolved = _resolve(source, settings, path)
@@ -55,13 +59,17 @@ def prepare(
     if origin.collect is not None:
         path, begun = origin.collect(workspace, resolved, part_of(progress, 0.0, COLLECTED)), COLLECTED
     files = described(origin, path)
-    dataset_id = _identity(origin, resolved, files, _folder(origin, path))
+    before = None if follows is None else load(workspace, follows)
+    feedback = [] if before is None else [one for one in feedback_of(workspace, before) if one.count]
+    dataset_id = _identity(origin, resolved, files, _folder(origin, path), before=before, feedback=feedback)
     if known := _intact(workspace, dataset_id):
         remember(workspace, dataset_id, origin, path, files)
         return known
     tables = origin.read(path, resolved, part_of(progress, begun, 0.45))
     settings = _with_known_groups(resolved, settings, tables)
+    tables, joined = joined_by(workspace, tables, feedback)
     prepared = build(tables, settings, progress=part_of(progress, 0.45, 0.8))
+    prepared = replace(prepared, quality=joined + prepared.quality)
     prepared = _with_images(prepared, _folder(origin, path), part_of(progress, 0.8, 0.85))
     artefacts = _write(workspace, dataset_id, prepared, part_of(progress, 0.85, 0.99))
     dataset = Dataset(
@@ -71,6 +79,8 @@ def prepare(
         created_at=now(),
         tables=artefacts,
         notes=[*origin.notes, *prepared.notes],
+        first=None if before is None or before.line == dataset_id else before.line,
+        feedback=[one.id for one in feedback],
         **_described(prepared, settings),
     )
     remember(workspace, dataset_id, origin, path, files)
@@ -117,9 +127,18 @@ def _with_known_groups(settings: DatasetSettings, asked: DatasetSettings, tables
 
 
 def _identity(
-    origin: Source, settings: DatasetSettings, files: list[SourceFile], pictures: Path | None
+    origin: Source,
+    settings: DatasetSettings,
+    files: list[SourceFile],
+    pictures: Path | None,
+    *,
+    before: Dataset | None,
+    feedback: list[Feedback],
 ) -> str:
-    """An id that is the same for the same files and settings, wherever the files lie."""
+    """An id that is the same for the same files, settings and feedback, wherever the files lie.
+
+    With nothing new it is that of the dataset that began the line.
+    """
     content = [(file.name, file.sha256) for file in files]
     if pictures:
         content += [(str(file.relative_to(pictures)), sha256(file)) for file in pictures_in(pictures)]
@@ -128,6 +147,13 @@ def _identity(
     }
     dumped = settings.model_dump(mode="json", exclude=unset)
     decisive = [FORMAT, origin.name, content, dumped]
+    id = _hashed(decisive)
+    if before is None or (id == before.line and not feedback):
+        return id
+    return _hashed([*decisive, before.line, sorted(one.id for one in feedback)])
+
+
+def _hashed(decisive: list[Any]) -> str:
     return "ds-" + hashlib.sha256(json.dumps(decisive, sort_keys=True).encode()).hexdigest()[:16]
 
 

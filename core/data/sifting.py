@@ -30,15 +30,18 @@ class Problem:
     read: int
 
 
-def sift(frame: pd.DataFrame, table: str, source: str) -> tuple[pd.DataFrame, list[Problem]]:
+def sift(
+    frame: pd.DataFrame, table: str, source: str, *, most: float = MOST_ASIDE
+) -> tuple[pd.DataFrame, list[Problem]]:
     """The rows that keep the contract of a table, in its types, and what is wrong with the others.
 
     Args:
         frame: columns as text, or in the types of a Parquet file.
         table: a name in CONTRACTS. source: what messages call it.
+        most: share of the rows that may have one and the same problem.
 
     Raises:
-        TableError: a required column is missing, or more than half of the rows have one and the same problem.
+        TableError: a required column is missing, or more rows have one and the same problem.
     """
     require_columns(frame, table, source)
     left, problems = np.arange(len(frame)), []
@@ -52,7 +55,7 @@ def sift(frame: pd.DataFrame, table: str, source: str) -> tuple[pd.DataFrame, li
                 return step(sound)
             except TableError as error:
                 bad = np.array(error.rows, int) - 1
-                if not len(bad) or len(bad) > MOST_ASIDE * len(frame):
+                if not len(bad) or len(bad) > most * len(frame):
                     raise
                 problems.append(Problem(error.column, error.problem, left[bad], len(left)))
                 kept = np.ones(len(left), bool)

@@ -313,10 +313,10 @@ class Confirmation(Document):
 class Policy(Document):
     """A policy that somebody answers for; never changed, saving again makes the next version."""
 
-    dataset: str
+    dataset: str  # the line of datasets (see `Dataset.line`)
     run: str  # whose candidates it was made for
     name: str
-    version: int  # of this name and dataset, from 1
+    version: int  # of this name and line, from 1
     aim: str
     author: str
     note: str
@@ -333,7 +333,7 @@ class Policy(Document):
 class Publication(Document):
     """Everybody's lists under a policy: rows in the store, of which only the latest are kept, and a table of all."""
 
-    dataset: str
+    dataset: str  # the line of datasets (see `Dataset.line`)
     policy: str
     run: str
     split: str
@@ -350,14 +350,15 @@ class Publication(Document):
 class Serving(Document):
     """From when on a publication is the one that the shop reads; the highest number is the present one."""
 
-    dataset: str
-    number: int  # of this dataset, from 1
+    dataset: str  # the line of datasets (see `Dataset.line`)
+    number: int  # of this line, from 1
     publication: str
     policy: str
     author: str
     at: str
     by: Literal["publish", "rollback"]
     replaced: str | None  # the publication served until then
+    job: str | None = None  # what it was done for: a second attempt finds it done
 
 
 class Simulation(Document):
@@ -379,8 +380,9 @@ class Feedback(Document):
     name: str  # of the file or collection, or what the analyst judged
     who: str
     created_at: str
+    count: int  # rows that can be used
     reactions: dict[str, int]  # shown, clicked, bought, dismissed, rated, complained: rows that say so
-    period: tuple[str, str]  # first and last time of the rows, ISO
+    period: tuple[str, str] | None  # first and last time of the rows, ISO; None without any
     aside: list[RuleCount]  # rows that could not be used, by reason
     rows: Artefact  # columns of the contract, with the shop's own ids
     kept_aside: Artefact | None  # the unusable rows as they came, with `reason`
@@ -421,7 +423,7 @@ class Decision(Document):
     """What somebody decided about a saved policy; the highest number says where it stands."""
 
     policy: str
-    dataset: str
+    dataset: str  # the line of datasets (see `Dataset.line`)
     number: int  # of this policy, from 1
     decided: Literal["proposed", "approved", "returned"]
     content: str = ""  # SHA-256 of the policy as it was then; unknown in the earliest documents

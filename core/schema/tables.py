@@ -270,6 +270,7 @@ class Tables:
     impressions: pd.DataFrame | None = None
     recommendations: pd.DataFrame | None = None
     promotions: pd.DataFrame | None = None
+    judgements: pd.DataFrame | None = None  # of analysts; no source holds it
 
     def present(self) -> dict[str, pd.DataFrame]:
         """The tables that are there, by name."""

@@ -12,6 +12,7 @@ from core.schema.documents import (
     CONFIRMATIONS,
     DATASETS,
     DECISIONS,
+    FEEDBACK,
     FRONTIERS,
     GOVERNANCE,
     ID_PATTERN,
@@ -38,12 +39,14 @@ LEFT = {  # what a deed leaves in the store, by what it is called in the trail: 
     "decision": (DECISIONS, "at"),
     "governance": (GOVERNANCE, "at"),
     "acknowledgement": (ACKNOWLEDGEMENTS, "at"),
+    "feedback": (FEEDBACK, "created_at"),
 }
 REWRITTEN = ("dataset", "run", "frontier")  # by whoever makes the same again; nothing changes the others
 WITH_THE_TRAIL = (
     "decision",
     "governance",
     "acknowledgement",
+    "feedback",
 )  # came with it: none is older, whatever its date says
 BY = {  # which of these a deed leaves; exports but reports, and searches, leave none
     "prepared": "dataset",
@@ -60,6 +63,7 @@ BY = {  # which of these a deed leaves; exports but reports, and searches, leave
     "returned": "decision",
     "governed": "governance",
     "acknowledged": "acknowledgement",
+    "collected": "feedback",
 }
 CLOCKS_DIFFER = timedelta(minutes=1)  # those of several machines, without anybody's doing
 
