@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from measure import print_table
 
-from core.schema.documents import Policy, now
+from core.schema.documents import DATASETS, RUNS, Dataset, Policy, Run, now
 from core.store.workspace import Workspace
 from core.workflow.policies import published_lists
 from core.workflow.policies.publishing import put_out, rollback
@@ -38,12 +38,20 @@ def made_lists(n_users: int, k: int) -> pd.DataFrame:
     )
 
 
-def made_policy(k: int) -> Policy:
-    """Of a dataset of its own."""
-    dataset = f"ds-{secrets.token_hex(6)}"
+def made_policy(workspace: Workspace, k: int) -> Policy:
+    """Of a dataset and a run of its own, of which there is nothing but the documents."""
+    dataset, run = (f"{kind}-{secrets.token_hex(6)}" for kind in ("ds", "run"))
+    about = {"name": "made", "created_at": now(), "settings": {}}
+    lists = {name: [] for name in ("quality", "attributes", "protected")}
+    maps = {name: {} for name in ("counts", "period", "missing", "tables")}
+    made = Dataset(_id=dataset, source="tables", **about, **lists, **maps)
+    workspace.documents.insert(DATASETS, made.dump())
+    speed = {"device": "cpu", "device_reason": "", "seconds": 0, "sequences_per_second": 0, "history": []}
+    maps = {name: {} for name in ("metrics", "baselines", "artefacts")}
+    workspace.documents.insert(RUNS, Run(_id=run, dataset=dataset, **about, **speed, **maps).dump())
     told = {
         "dataset": dataset,
-        "run": "run-made",
+        "run": run,
         "name": "made",
         "version": 1,
         "aim": "",
@@ -62,7 +70,7 @@ def timed(what: str, function: Callable[[], object]) -> dict[str, object]:
 
 def measured(workspace: Workspace, n_users: int, k: int) -> list[dict[str, object]]:
     """Every row."""
-    lists, policy = made_lists(n_users, k), made_policy(k)
+    lists, policy = made_lists(n_users, k), made_policy(workspace, k)
     ids = np.random.default_rng(8).choice(lists["user_id"].to_numpy(), READ)
 
     def publish() -> None:

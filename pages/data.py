@@ -6,7 +6,7 @@ from core.figures import about_data
 from core.figures.dataset import calendar_figure, crossing_figure, group_size_figure
 from core.figures.groups import group_styles
 from core.figures.text import markdown_text, spoken
-from pages.ui import blocks, cached, news, prepare
+from pages.ui import blocks, cached, feedback, news, prepare
 from pages.ui.shell import begin_page
 
 view = begin_page("data")
@@ -81,5 +81,6 @@ if dataset.missing:
 for remark in dataset.notes:
     st.caption(f":material/sticky_note_2: {markdown_text(remark, limit=400)}")
 
+feedback.section(view)
 news.section(view)
 prepare.another(view)

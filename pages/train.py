@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.figures import about_runs
 from core.figures.accuracy import training_figure
-from pages.ui import blocks, bring_lists, cached, compare, model_card, retrain, search
+from pages.ui import blocks, bring_lists, cached, compare, model_card, retrain, search, since
 from pages.ui.shell import begin_page
 
 view = begin_page("train")
@@ -12,6 +12,7 @@ if view.dataset is None:
     blocks.waiting("A model can be trained as soon as data are prepared.", **view.next_step)
     st.stop()
 
+since.show(view)
 retrain.form(view)
 bring_lists.form(view)
 search.show(view)

@@ -39,9 +39,13 @@ if "candidates_validation" not in view.run.artefacts:
 DESK = "Desk"
 
 
-def load(policy: PolicySettings) -> None:
-    """Put a policy on the desk, for lists of its own length where the page has that."""
-    tune_state.put(policy)
+def load(policy: PolicySettings, *, carried: str | None = None) -> None:
+    """Put a policy on the desk, for lists of its own length where the page has that.
+
+    Args:
+        carried: the id of a saved policy, where that is one of another run.
+    """
+    tune_state.put(policy, carried=carried)
     st.session_state["part"] = DESK
     if policy.k in sidebar.KS:
         st.session_state["k"] = policy.k

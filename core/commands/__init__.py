@@ -3,6 +3,7 @@
 from core.commands import (
     bench,
     explaining,
+    feedback,
     frontier,
     monitoring,
     news,
@@ -20,6 +21,7 @@ from core.commands import (
 THEMES = (
     work,
     news,
+    feedback,
     reading,
     policies,
     signing,

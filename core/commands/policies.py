@@ -5,29 +5,35 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from core.commands.settings import add_policy, policy_given
+from core.commands.settings import add_policy, policy_given, saved_given
 from core.commands.shell import Answer, Command, ProgressLine
-from core.schema.documents import Decision, Policy
+from core.errors import NotFound
+from core.schema.documents import Decision, Policy, Run
 from core.schema.settings import settings_from
 from core.store.workspace import Workspace
 
 if TYPE_CHECKING:
     from core.workflow.policies.publishing import Switched
 
+LINE = "any prepared dataset of the shop's line: all are served under the first one"
 SAVED = "id, name or name@version of a saved policy"
 
 
 def add(command: Command) -> None:
     """Register them."""
-    sub = command("save-policy", _save, "keep a policy under a name; the same name again is the next version")
+    sub = command(
+        "save-policy",
+        _save,
+        "keep a policy under a name; the same name again is the next version, also for another run",
+    )
     sub.add_argument("run", help="the run that it is for, measured on validation")
     add_policy(sub, "steps of re-ranking and their settings (docs/policies.md)", required=True)
-    sub.add_argument("--name", required=True)
-    sub.add_argument("--aim", required=True, help="what it is for, in plain words")
+    sub.add_argument("--name", help="default: that of the saved policy whose next version this is")
+    sub.add_argument("--aim", help="what it is for, in plain words; default: as --name")
     add_author(sub)
-    sub.add_argument("--note", default="", help="anything else that is worth knowing")
+    sub.add_argument("--note", help="anything else that is worth knowing; default: as --name")
     sub = command("policies", _list, "the saved policies, newest first")
-    sub.add_argument("--dataset", help="only those of this prepared dataset")
+    sub.add_argument("--dataset", help="only those of this prepared dataset and others of its line")
     sub = command("show-policy", _show, "a saved policy: what it does, for what, and what it did when saved")
     sub.add_argument("policy", help=SAVED)
     sub = command(
@@ -36,7 +42,7 @@ def add(command: Command) -> None:
     sub.add_argument("policy", help=SAVED)
     add_author(sub)
     sub = command("rollback", _rollback, "serve lists again that were served before")
-    sub.add_argument("dataset")
+    sub.add_argument("dataset", help=LINE)
     sub.add_argument(
         "--to",
         metavar="P",
@@ -46,7 +52,7 @@ def add(command: Command) -> None:
     sub = command(
         "publications", _publications, "what the shop was served, by whom and when; the first is now"
     )
-    sub.add_argument("dataset")
+    sub.add_argument("dataset", help=LINE)
 
 
 def add_author(parser: argparse.ArgumentParser) -> None:
@@ -59,14 +65,33 @@ def _save(workspace: Workspace, options: argparse.Namespace) -> Answer:
     from core.workflow.policies.trade_off import trade_off
     from core.workflow.runs import load_run
 
-    told = {name: getattr(options, name) for name in Label.model_fields}
+    former, run = saved_given(workspace, options), load_run(workspace, options.run)
+    told = {} if former is None else former.model_dump(include={"name", "aim", "note"})
+    told |= {name: given for name in Label.model_fields if (given := getattr(options, name)) is not None}
     label = settings_from(Label, told)  # before the work rather than after it
     settings = policy_given(workspace, options)
+    if former is not None and former.run != run.id:
+        _require_named(workspace, run, former)
     measured = None
-    if not load_run(workspace, options.run).brought:  # of whose lists there are none for validation
-        measured = trade_off(workspace, options.run, settings).record()
-    policy = save_policy(workspace, options.run, settings, label, measured=measured)
+    if not run.brought:  # of whose lists there are none for validation
+        measured = trade_off(workspace, run.id, settings).record()
+    policy = save_policy(workspace, run.id, settings, label, measured=measured)
     return _record(policy), f"{policy.reference}: {policy.id}"
+
+
+def _require_named(workspace: Workspace, run: Run, former: Policy) -> None:
+    """NotFound where the run's data lack what a policy of another run names."""
+    from core.data.dataset import load
+    from core.workflow.audits.shop import read_shop
+    from core.workflow.policies.named import lacking
+    from core.workflow.policies.rerank import ground_of_run
+    from core.workflow.policies.saved import settings_of
+
+    settings, shop = settings_of(former), read_shop(workspace, load(workspace, run.dataset))
+    missing = lacking(settings, ground_of_run(workspace, run, shop, split="test", k=settings.k))
+    if missing:
+        said = " ".join(f"{step}: {why}" for step, why in missing)
+        raise NotFound(f"The data of run {run.id} do not have all that {former.reference} names. {said}")
 
 
 def _list(workspace: Workspace, options: argparse.Namespace) -> Answer:
@@ -90,7 +115,7 @@ def _list(workspace: Workspace, options: argparse.Namespace) -> Answer:
 
 def _line(policy: Policy, last: Decision | None) -> str:
     where = "" if last is None else f"; {last.decided} by {last.author}, {last.at[:16]}"
-    return f"{policy.reference} ({policy.id}), {policy.dataset}, {policy.author}, {policy.created_at[:16]}: {policy.aim}{where}"
+    return f"{policy.reference} ({policy.id}), {policy.dataset}, {policy.run}, {policy.author}, {policy.created_at[:16]}: {policy.aim}{where}"
 
 
 def _show(workspace: Workspace, options: argparse.Namespace) -> Answer:
@@ -138,17 +163,22 @@ def _told(workspace: Workspace, found: "Switched") -> Answer:
 
 
 def _publications(workspace: Workspace, options: argparse.Namespace) -> Answer:
-    from core.data.dataset import load
+    from core.workflow.policies.line import line_of
+    from core.workflow.policies.published_lists import publications
     from core.workflow.policies.saved import load_policy
     from core.workflow.policies.serving import servings
 
-    dataset = load(workspace, options.dataset).id
-    log = servings(workspace, dataset)
+    line = line_of(workspace, options.dataset)
+    log = servings(workspace, line)
     names = {id: load_policy(workspace, id).reference for id in {serving.policy for serving in log}}
-    told = [serving.model_dump(mode="json", exclude={"id", "dataset"}) for serving in log]
-    lines = [
-        f"{serving.number}  {serving.at[:16]}  {serving.publication}  {names[serving.policy]}  {serving.by} by "
-        f"{serving.author}, in place of {serving.replaced or 'nothing'}"
+    runs = {publication.id: publication.run for publication in publications(workspace, line)}
+    told = [
+        serving.model_dump(mode="json", exclude={"id", "dataset", "job"}) | {"run": runs[serving.publication]}
         for serving in log
     ]
-    return {"dataset": dataset, "log": told}, "\n".join(lines) or "Nothing is published."
+    lines = [
+        f"{serving.number}  {serving.at[:16]}  {serving.publication}  {names[serving.policy]} of "
+        f"{runs[serving.publication]}  {serving.by} by {serving.author}, in place of {serving.replaced or 'nothing'}"
+        for serving in log
+    ]
+    return {"dataset": line, "log": told}, "\n".join(lines) or "Nothing is published."

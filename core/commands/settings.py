@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from core.errors import NotFound, SettingsError
+from core.schema.documents import Policy
 from core.schema.policies import PolicySettings
 from core.schema.settings import settings_from
 from core.store.workspace import Workspace
@@ -71,19 +72,25 @@ def policy_given(
     """
     if options.policy is None:
         return None
-    if os.path.exists(options.policy) and not os.path.isdir(options.policy):
-        values = read_settings(Path(options.policy))
-    else:
-        values = _saved_policy(workspace, options.run, options.policy)
+    saved = saved_given(workspace, options)
+    values = read_settings(Path(options.policy)) if saved is None else saved.settings
     return settings_from(PolicySettings, values | ({} if k is None else {"k": k}))
 
 
-def _saved_policy(workspace: Workspace, run_id: str, reference: str) -> dict[str, Any]:
+def saved_given(workspace: Workspace, options: argparse.Namespace) -> Policy | None:
+    """The saved policy that --policy names, of the line of the run's dataset; None where it names a file.
+
+    Raises:
+        SettingsError: it was saved for other data. NotFound: neither file nor saved.
+    """
     from core.workflow.policies.saved import load_policy
     from core.workflow.runs import load_run
 
-    dataset = load_run(workspace, run_id).dataset
+    reference = options.policy
+    if os.path.exists(reference) and not os.path.isdir(reference):
+        return None
+    dataset = load_run(workspace, options.run).dataset
     try:
-        return load_policy(workspace, reference, dataset=dataset).settings
+        return load_policy(workspace, reference, dataset=dataset)
     except NotFound as error:
         raise NotFound(f"There is no file '{reference[:80]}'. {error}") from None

@@ -1,12 +1,16 @@
 """The command that watches a run over time."""
 
 import argparse
+from typing import TYPE_CHECKING, Any
 
 from core.commands.settings import add_settings, settings_given
 from core.commands.shell import Answer, Command
 from core.errors import SettingsError
 from core.schema.settings import AuditSettings, parse_by, settings_from
 from core.store.workspace import Workspace
+
+if TYPE_CHECKING:
+    from core.workflow.forecasts import Forecasts
 
 
 def add(command: Command) -> None:
@@ -49,6 +53,7 @@ def _monitor(workspace: Workspace, options: argparse.Namespace) -> Answer:
         "users": found.users,
         "rows": records(found.rows),
         "drift": records(found.drift),
+        "forecasts": _of_forecasts(found.forecasts),
         "notes": list(found.notes),
     }
     lines = [
@@ -57,6 +62,21 @@ def _monitor(workspace: Workspace, options: argparse.Namespace) -> Answer:
         "",
         unmarked(drift_sentence(found.drift, TITLES, rate=rate)),
         drift_lines(found.drift, TITLES, rate=rate).to_string(index=False),
+        *([] if found.forecasts is None else _forecast_lines(found.forecasts)),
         *found.notes,
     ]
     return told, "\n".join(lines)
+
+
+def _of_forecasts(found: "Forecasts | None") -> dict[str, Any] | None:
+    from core.fairness.rows import records
+
+    return found and {"days": found.days, "moments": list(found.starts), "rows": records(found.rows)}
+
+
+def _forecast_lines(found: "Forecasts") -> list[str]:
+    from core.figures.monitoring import forecast_sentence, forecast_table
+    from core.figures.text import unmarked
+
+    table = forecast_table(found.rows, found.starts).to_string(index=False)
+    return ["", unmarked(forecast_sentence(found.rows, days=found.days)), table]

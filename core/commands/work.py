@@ -26,6 +26,9 @@ def add(command: Command) -> None:
     )
     sub.add_argument("--path", type=Path, help="folder of the source's files")
     sub.add_argument("--protected", help="user attributes that name protected groups, e.g. age,income")
+    sub.add_argument(
+        "--follows", metavar="DATASET", help="of the same shop: the new one is of its line, with its feedback"
+    )
     add_settings(sub)
     sub = command("train", _train, "train a recommender on a prepared dataset")
     sub.add_argument("dataset")
@@ -59,6 +62,7 @@ def _prepare(workspace: Workspace, options: argparse.Namespace) -> Answer:
         options.source,
         settings,
         path=options.path,
+        follows=options.follows,
         who=COMMAND_LINE,
         progress=ProgressLine(),
     )

@@ -104,8 +104,16 @@ def item_content(
 
 def item_attributes(items: pd.DataFrame) -> dict[str, np.ndarray]:
     """Every categorical column but popularity (a model has the events for that), int32 (I,); 0 is Unknown."""
-    names = items.select_dtypes("category").columns.drop(POPULARITY_BAND, errors="ignore")
-    return {str(name): category_codes(items[name]) for name in names}
+    return {name: category_codes(items[name]) for name in _attribute_names(items)}
+
+
+def attribute_labels(items: pd.DataFrame) -> dict[str, tuple[str, ...]]:
+    """What the codes from 1 upwards of `item_attributes` stand for, by attribute, in the same order."""
+    return {name: category_labels(items[name]) for name in _attribute_names(items)}
+
+
+def _attribute_names(items: pd.DataFrame) -> list[str]:
+    return [str(n) for n in items.select_dtypes("category").columns.drop(POPULARITY_BAND, errors="ignore")]
 
 
 def item_texts(items: pd.DataFrame) -> list[str]:
@@ -125,8 +133,17 @@ def _plain(text: str | None) -> str:
 
 def category_codes(labels: pd.Series) -> np.ndarray:
     """Dense codes from 1 in the order of the categories; missing and Unknown are 0."""
-    known = labels.where(labels != UNKNOWN).cat.remove_unused_categories()
-    return (known.cat.codes + 1).to_numpy(np.int32)
+    return (_known(labels).cat.codes + 1).to_numpy(np.int32)
+
+
+def category_labels(labels: pd.Series) -> tuple[str, ...]:
+    """What the codes from 1 upwards of `category_codes` stand for."""
+    return tuple(map(str, _known(labels).cat.categories))
+
+
+def _known(labels: pd.Series) -> pd.Series:
+    """Without Unknown, and with the categories that occur."""
+    return labels.where(labels != UNKNOWN).cat.remove_unused_categories()
 
 
 def _words(texts: list[str]) -> tuple[np.ndarray, list[str]]:

@@ -9,6 +9,7 @@ import pandas as pd
 from core.data.content import ItemContent, item_attributes, item_content
 from core.data.fair_groups import FairGroups
 from core.data.purchases import purchases
+from core.data.reactions import Dismissed, Reactions, dismissed, reactions
 from core.schema.settings import SPLITS, Split
 from core.schema.tables import (
     BASKET,
@@ -81,6 +82,8 @@ class ModelInputs:
         timed: whether times are real; otherwise they are an order, and nothing may be asked in days.
         user_features: float32 (n_users, F), numbers about users, in place of `user_attributes`; None for codes.
         groups: what fairness in training goes by; the model reads none of it.
+        reactions: those to lists shown before the moment, None for data without.
+        dismissed: what lists must leave out, None where nothing.
     """
 
     n_users: int
@@ -93,6 +96,8 @@ class ModelInputs:
     timed: bool = True
     user_features: np.ndarray | None = None
     groups: FairGroups | None = None
+    reactions: Reactions | None = None
+    dismissed: Dismissed | None = None
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,8 @@ def model_inputs(
     until: Split,
     users: pd.DataFrame | None = None,
     ratings: pd.DataFrame | None = None,
+    impressions: pd.DataFrame | None = None,
+    judgements: pd.DataFrame | None = None,
     timed: bool = True,
     content: ItemContent | None = None,
 ) -> ModelInputs:
@@ -129,6 +136,8 @@ def model_inputs(
             except the times of the first later events.
         users: row r is user code r; the attributes that the model may know, as categories.
         ratings: `user`, `item`, `timestamp`, `rating`; those given later are left out.
+        impressions: `user`, `item`, `rank`, `timestamp` and what came of them; later ones are left out.
+        judgements: `user`, `item`, `rating`, `dismissed`, of analysts: they hold whenever the model is asked.
         content: what describes the catalogue; unset: what the item table says alone.
     """
     n_items = int(items[IN_CATALOGUE].sum())
@@ -138,6 +147,10 @@ def model_inputs(
     history = _sequences(events[known], n_users)
     at = _moment(history, events.loc[events[SPLIT] == last + 1, TIMESTAMP])
     later = events.loc[events[SPLIT] > last, [USER, TIMESTAMP]]
+    shown, bought = None, events.iloc[:0]
+    if impressions is not None:
+        shown = _in_time(impressions, later, n_items=n_items, at=at)
+        bought = events[known & purchases(events)]
     return ModelInputs(
         n_users=n_users,
         n_items=n_items,
@@ -145,8 +158,10 @@ def model_inputs(
         content=item_content(catalogue) if content is None else content,
         at=at,
         user_attributes={} if users is None else item_attributes(users),
-        ratings=None if ratings is None else _ratings(ratings, later, n_items=n_items, at=at),
+        ratings=_ratings(ratings, judgements, later, n_items=n_items, at=at),
         timed=timed,
+        reactions=None if shown is None else reactions(shown),
+        dismissed=dismissed(shown, bought, judgements, n_items=n_items),
     )
 
 
@@ -166,9 +181,17 @@ def positives(
     return Positives(_offsets(users, n_users), taken.astype(np.int32))
 
 
+def without_users(answers: Positives, users: np.ndarray) -> Positives:
+    """The same answers but for some users, codes (N,), who have none."""
+    counts = np.diff(answers.offsets)
+    silent = np.isin(np.arange(len(counts)), users)
+    kept = ~np.repeat(silent, counts)
+    return Positives(np.append(0, np.cumsum(np.where(silent, 0, counts))), answers.items[kept])
+
+
 def without_items(inputs: ModelInputs, items: np.ndarray) -> ModelInputs:
-    """The same inputs as if nobody had ever taken or rated some items, bool (n_items,); they stay in the catalogue."""
-    past, rated = inputs.history, inputs.ratings
+    """The same inputs as if nobody had ever met some items, bool (n_items,); they stay in the catalogue."""
+    past, rated, met = inputs.history, inputs.ratings, inputs.reactions
     kept = ~items[past.items]
     before = np.append(0, np.cumsum(kept))
     history = Sequences(
@@ -178,7 +201,9 @@ def without_items(inputs: ModelInputs, items: np.ndarray) -> ModelInputs:
     if rated is not None:
         left = ~items[rated.items]
         rated = Ratings(rated.users[left], rated.items[left], rated.times[left], rated.values[left])
-    return replace(inputs, history=history, ratings=rated)
+    if met is not None:
+        met = met.among(~items[met.items])
+    return replace(inputs, history=history, ratings=rated, reactions=met)
 
 
 def _sequences(events: pd.DataFrame, n_users: int) -> Sequences:
@@ -203,17 +228,38 @@ def _changes(values: np.ndarray) -> np.ndarray:
     return np.concatenate([np.ones(min(len(values), 1), bool), values[1:] != values[:-1]])
 
 
-def _ratings(ratings: pd.DataFrame, later: pd.DataFrame, *, n_items: int, at: int) -> Ratings:
-    """Ratings of catalogue items given before `at`, and before the user's own first later event."""
-    given = ratings[ratings[RATING].notna() & ratings[ITEM].between(0, n_items - 1)]
-    first_later = later.groupby(USER)[TIMESTAMP].min().reindex(given[USER]).to_numpy()
-    in_time = pd.isna(first_later) | (given[TIMESTAMP].to_numpy() < first_later)
-    given = given[in_time & (_seconds(given[TIMESTAMP]) < at)]
+def _in_time(rows: pd.DataFrame, later: pd.DataFrame, *, n_items: int, at: int) -> pd.DataFrame:
+    """Rows of catalogue items before `at`, and before the user's own first later event."""
+    rows = rows[rows[ITEM].between(0, n_items - 1)]
+    first_later = later.groupby(USER)[TIMESTAMP].min().reindex(rows[USER]).to_numpy()
+    in_time = pd.isna(first_later) | (rows[TIMESTAMP].to_numpy() < first_later)
+    return rows[in_time & (_seconds(rows[TIMESTAMP]) < at)]
+
+
+def _ratings(
+    ratings: pd.DataFrame | None,
+    judgements: pd.DataFrame | None,
+    later: pd.DataFrame,
+    *,
+    n_items: int,
+    at: int,
+) -> Ratings | None:
+    """Users' ratings up to the moment and, as if given just before it, those of analysts; None for data without either."""
+    parts = []
+    if ratings is not None:
+        given = _in_time(ratings[ratings[RATING].notna()], later, n_items=n_items, at=at)
+        parts.append((given, _seconds(given[TIMESTAMP])))
+    if judgements is not None:
+        judged = judgements[judgements[RATING].notna() & judgements[ITEM].between(0, n_items - 1)]
+        parts.append((judged, np.full(len(judged), at - 1)))
+    if not parts:
+        return None
+    rows = pd.concat([rows[[USER, ITEM, RATING]] for rows, _ in parts])
     return Ratings(
-        users=given[USER].to_numpy(np.int64),
-        items=given[ITEM].to_numpy(np.int64),
-        times=_seconds(given[TIMESTAMP]),
-        values=given[RATING].to_numpy(np.float32),
+        users=rows[USER].to_numpy(np.int64),
+        items=rows[ITEM].to_numpy(np.int64),
+        times=np.concatenate([times for _, times in parts]),
+        values=rows[RATING].to_numpy(np.float32),
     )
 
 

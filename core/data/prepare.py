@@ -74,7 +74,7 @@ def prepare(
     artefacts = _write(workspace, dataset_id, prepared, part_of(progress, 0.85, 0.99))
     dataset = Dataset(
         _id=dataset_id,
-        name=_name(origin, settings, path),
+        name=_name(origin, settings, path) + (", with feedback" if feedback else ""),
         source=source,
         created_at=now(),
         tables=artefacts,

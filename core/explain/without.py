@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from core.data.inputs import Sequences
+from core.data.reactions import Dismissed
 from core.models.batch import collate
 from core.models.history import History, indexed
 from core.models.recommender import AttentionRecommender
@@ -30,7 +31,7 @@ class Standing:
 
 @dataclass(frozen=True)
 class Asked:
-    """One user, one item, one length of list."""
+    """One user, one item, one length of list; `dismissed`: what no list may hold, of whomever."""
 
     model: AttentionRecommender
     history: History
@@ -38,6 +39,7 @@ class Asked:
     user: int
     item: int
     k: int
+    dismissed: Dismissed | None = None
 
     @property
     def products(self) -> np.ndarray:
@@ -53,9 +55,8 @@ class Asked:
         margin, score = (np.full(len(kept), -np.inf) for _ in range(2))
         place = np.full(len(kept), CANDIDATES + 1)
         asked = np.arange(len(kept))
-        for users, listed, values in rank(
-            self.model, changed, asked, task=self.task, k=CANDIDATES, device=torch.device("cpu")
-        ):
+        options = {"k": CANDIDATES, "device": torch.device("cpu"), "dismissed": self._dismissed(len(kept))}
+        for users, listed, values in rank(self.model, changed, asked, task=self.task, **options):
             for user, own, points in zip(users, listed, values, strict=True):
                 at = np.flatnonzero(own == self.item)
                 if not len(at) or not np.isfinite(points[at[0]]):
@@ -65,6 +66,13 @@ class Asked:
                 score[user], place[user] = points[at[0]], at[0] + 1
                 margin[user] = points[at[0]] - beaten
         return Standing(margin, score, place)
+
+    def _dismissed(self, variants: int) -> Dismissed | None:
+        """What the user dismissed, as that of each of the variants."""
+        if self.dismissed is None:
+            return None
+        items = self.dismissed.items[self.dismissed.users == self.user]
+        return Dismissed(np.repeat(np.arange(variants), len(items)), np.tile(items, variants))
 
     def leading(self, most: int) -> np.ndarray:
         """At most so many products of the history, those first to which the score answers most.

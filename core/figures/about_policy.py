@@ -113,6 +113,33 @@ def answer(
     )
 
 
+def in_short(
+    changes: pd.DataFrame,
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    counts: pd.DataFrame,
+    *,
+    k: int,
+    moved: float,
+) -> str:
+    """The same in one line, for a place that stays in sight while a knob is moved; Markdown."""
+    if not moved:
+        return "**Nothing moves.**"
+    row, everybody = overall(changes, f"ndcg@{k}"), counts.iloc[0]
+    ends = interval(row["low"], row["high"], form=fine)
+    changed = f"{score(row['second'])}, {fine(row['difference'])} {ends}".strip()
+    users = _turned(before, after, of_products=False)
+    gaps = (
+        f" · {count(users.now)} of {plural(users.judged, 'gap')} unequal ({users.since_before})"
+        if users.judged
+        else ""
+    )
+    return (
+        f"**NDCG@{k} {markdown_text(changed, limit=120)}** ({MOVED[row['verdict']]}){gaps} · "
+        f"{count(everybody['gain'])} served better, {count(everybody['lose'])} worse"
+    )
+
+
 def _accuracy_words(row: pd.Series, k: int) -> str:
     ends = f"{fine(row['low'])} to {fine(row['high'])}"
     relative = f", {change(share)(row['difference'] / row['first'])}" if row["first"] else ""

@@ -14,7 +14,8 @@ from core.figures.numbers import fine, interval, score
 from core.figures.text import plotly_text
 
 HEIGHT = 680
-FADED = 0.22
+FAINT = {"size": 9, "line": {"color": NULL, "width": 1}}  # its outline is seen on light and on dark pages
+FAINT_FILL = 0.4  # opacity
 STYLES = group_styles(tuple(STEP_WORDS))  # a re-ranker looks the same whichever others can be used
 HELD_AGAINST, CURRENT = "circle-cross", "circle-x"  # marks that no re-ranker has
 
@@ -128,7 +129,7 @@ def _setting(drawn: go.Figure, step: str, rows: pd.DataFrame, told: Measure, k: 
             "showlegend": not named,
         }
         if beaten:
-            trace["opacity"] = FADED
+            trace["marker"] |= FAINT | {"color": _fainter(style.colour)}
         else:
             trace |= _whiskers(some, told, style)
         drawn.add_scatter(**trace)
@@ -151,6 +152,12 @@ def _points(rows: pd.DataFrame, told: Measure, style: Style, k: int) -> dict[str
         "customdata": [[row["point"], _hover(row, told, k)] for row in rows.to_dict("records")],
         "hovertemplate": "%{customdata[1]}<extra></extra>",
     }
+
+
+def _fainter(colour: str) -> str:
+    """`#rrggbb` with what lies behind it shining through."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {FAINT_FILL})"
 
 
 def _whiskers(rows: pd.DataFrame, told: Measure, style: Style) -> dict[str, Any]:

@@ -100,6 +100,8 @@ def _training(run: Run, dataset: Dataset) -> dict[str, Any]:
     return {
         "epochs": len(run.history),
         "seed": settings.get("seed"),
+        "follows": run.follows,
+        "feedback": run.feedback,
         "objectives": {name: settings.get(WEIGHTS.get(name, "")) for name in learnt},
         "protected_attributes": dataset.protected,
         "protected_attributes_seen": None if run.brought else bool(settings.get("protected_inputs", False)),

@@ -1,5 +1,7 @@
 """The model card for the screen and as Markdown: sentences, lines and tables."""
 
+from typing import Any
+
 import pandas as pd
 
 from core.figures.model_card import (
@@ -96,10 +98,22 @@ def training_lines(card: ModelCard) -> list[str]:
     return [
         f"Protected attributes ({names}) **{seen}**.",
         _objectives(training["objectives"]),
+        *_beginnings(training),
         f"Seed {training['seed']}; {plural(training['epochs'], 'epoch')}, {duration(run['seconds'])}.",
         f"Device: {markdown_text(run['device'])} ({markdown_text(run['device_reason'], limit=160)}).",
         "Settings other than the standard ones are listed with the runs above; all of them are in the downloads.",
     ]
+
+
+def _beginnings(training: dict[str, Any]) -> list[str]:
+    """Which run it went on from, and the feedback that it learnt from."""
+    found = []
+    if training["follows"]:
+        found.append(f"Training went on from the weights of {markdown_text(training['follows'])}.")
+    if training["feedback"]:
+        pieces = plural(len(training["feedback"]), "piece")
+        found.append(f"Its data hold {pieces} of feedback on recommendations.")
+    return found
 
 
 def _objectives(weights: dict[str, float | None]) -> str:

@@ -11,7 +11,7 @@ from core.figures.gaps import FADED
 from core.figures.groups import Style, marker
 from core.figures.layout import figure, parity_line, whiskers
 from core.figures.numbers import count, moment, p_value, points, sample, share, with_interval
-from core.figures.sentences import by_words, plural
+from core.figures.sentences import by_words, listed, plural
 from core.figures.text import markdown_text, plain, plotly_text
 from core.schema.alerts import Acknowledgement, Alert
 from core.schema.settings import ALL
@@ -48,6 +48,49 @@ def gaps_over_time(
     )
     drawn.update_yaxes(ticksuffix=" pp")
     return drawn
+
+
+def forecasts_over_time(
+    rows: pd.DataFrame, styles: Mapping[str, Style], starts: Sequence[str], *, days: int
+) -> go.Figure:
+    """As `gaps_over_time`, of what came beyond the forecast.
+
+    Args:
+        rows: of `core.workflow.forecasts`, those that may be told.
+    """
+    drawn = gaps_over_time(rows, styles, starts, metric="")
+    drawn.update_xaxes(title_text=f"the {days} days from")
+    drawn.update_yaxes(title_text="bought, less the chance forecast")
+    return drawn
+
+
+def forecast_sentence(rows: pd.DataFrame, *, days: int) -> str:
+    """Whether purchases come as they were forecast, and for whom they do not."""
+    told = rows[~rows["suppressed"].astype(bool)].sort_values("window")
+    last = told.groupby("group", sort=False).tail(1)
+    first = _first_shown(told)
+    off = last[last["group"].isin(first.index)]
+    overall = last[last["group"] == ALL].iloc[0]
+    if off.empty:
+        return (
+            f"**Purchases within {days} days come as they were forecast**: {markdown_text(_gap(overall), limit=120)} beyond the "
+            "forecast, and for no group is it shown to be off."
+        )
+    named = [
+        f"everyone ({_gap(row)})" if row.group == ALL else f"{row.group} ({_gap(row)})"
+        for row in off.itertuples()
+    ]
+    return (
+        f"**Purchases within {days} days do not come as they were forecast** for "
+        f"{listed([markdown_text(name, limit=160) for name in named])}: that is what came beyond the forecast."
+    )
+
+
+def forecast_table(rows: pd.DataFrame, starts: Sequence[str]) -> pd.DataFrame:
+    """The last look at each group's forecasts, and since when they are shown to be off."""
+    return watch_table(rows, starts).rename(
+        columns={"Gap": "Beyond the forecast", "Shown since": "Off since"}
+    )
 
 
 def _aside(place: int, groups: Sequence[str]) -> float:

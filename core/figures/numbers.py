@@ -9,7 +9,8 @@ SYMBOLS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥", "BRL": "R$"}
 
 
 def _signed(text: str) -> str:
-    return text.replace("-", "−")
+    """With a real minus; none before what is zero as it is written."""
+    return text.replace("-", "−" if any(digit in text for digit in "123456789") else "")
 
 
 def _missing(value: float | None) -> bool:
@@ -123,5 +124,10 @@ def short(value: float | None) -> str:
 
 
 def change(form: Callable[[float | None], str]) -> Callable[[float | None], str]:
-    """A number form for differences, with a plus where there is no minus: `+0.12`."""
-    return lambda value: f"+{form(value)}" if not _missing(value) and value > 0 else form(value)
+    """A number form for differences, with a plus where there is no minus: `+0.12`; none before what is zero as written."""
+
+    def written(value: float | None) -> str:
+        text = form(value)
+        return f"+{text}" if not _missing(value) and value > 0 and text != form(0.0) else text
+
+    return written

@@ -10,7 +10,14 @@ from core.jobs.context import JobContext
 from core.progress import Progress, part_of
 from core.schema.documents import Run
 from core.schema.policies import PolicySettings
-from core.schema.settings import AuditSettings, DatasetSettings, SearchSettings, TrainSettings, settings_from
+from core.schema.settings import (
+    AuditSettings,
+    DatasetSettings,
+    MongoSettings,
+    SearchSettings,
+    TrainSettings,
+    settings_from,
+)
 from core.schema.simulation import SimulationSettings
 from core.store.trail import BY_ITSELF, PAGE
 from core.store.workspace import Workspace
@@ -24,7 +31,8 @@ def prepare(workspace: Workspace, params: Mapping[str, Any], context: JobContext
     """Prepare a source.
 
     Args:
-        params: `source`; `settings` (DatasetSettings) and `path` (folder of its files), both optional.
+        params: `source`; `settings` (DatasetSettings), `path` (folder of its files) and `follows` (dataset of the same shop),
+            all optional.
 
     Returns:
         the id of the `dataset`.
@@ -111,7 +119,7 @@ def frontier(workspace: Workspace, params: Mapping[str, Any], context: JobContex
 
 
 def publish(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
-    """Make everybody's lists under a saved policy, and let the shop read them.
+    """Make everybody's lists under a saved policy, and let the shop read them; once, however often it is begun again.
 
     Args:
         params: `policy` (id of a saved one); `author`.
@@ -121,12 +129,13 @@ def publish(workspace: Workspace, params: Mapping[str, Any], context: JobContext
     """
     from core.workflow.policies.publishing import publish as put_out
 
-    found = put_out(workspace, params["policy"], author=params["author"], progress=context)
+    asked = {"author": params["author"], "job": context.job_id, "progress": context}
+    found = put_out(workspace, params["policy"], **asked)
     return {"publication": found.publication.id}
 
 
 def rollback(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
-    """Serve lists again that were served before.
+    """Serve lists again that were served before; once, however often it is begun again.
 
     Args:
         params: `dataset` (id); `to`: a publication or a saved policy; `author`.
@@ -136,7 +145,8 @@ def rollback(workspace: Workspace, params: Mapping[str, Any], context: JobContex
     """
     from core.workflow.policies.publishing import rollback as go_back
 
-    found = go_back(workspace, params["dataset"], author=params["author"], to=params["to"], progress=context)
+    asked = {"author": params["author"], "job": context.job_id, "progress": context}
+    found = go_back(workspace, params["dataset"], to=params["to"], **asked)
     return {"publication": found.publication.id}
 
 
@@ -191,9 +201,62 @@ def simulate(workspace: Workspace, params: Mapping[str, Any], context: JobContex
     return {"simulation": simulation(workspace, settings, progress=context).id}
 
 
+def feedback(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
+    """Bring in reactions to recommendations.
+
+    Args:
+        params: `dataset` (id); `who`; `files`, a list of `path`, `name` and, if told, `table`, impressions before service;
+            `mongodb` (MongoSettings); one of the two may be missing.
+
+    Returns:
+        the ids of the `feedback`.
+    """
+    from core.data.feedback.from_mongodb import load_collections
+    from core.data.feedback.keeping import load_file
+
+    found, files = [], params.get("files", [])
+    for place, file in enumerate(files):
+        context("Reading feedback", place / len(files), file["name"])
+        named = {"table": file.get("table"), "name": file["name"], "who": params["who"]}
+        found.append(load_file(workspace, params["dataset"], Path(file["path"]), **named))
+    if params.get("mongodb"):
+        settings = settings_from(MongoSettings, params["mongodb"])
+        asked = {"who": params["who"], "progress": context}
+        found += load_collections(workspace, params["dataset"], settings, **asked)
+    return {"feedback": [one.id for one in found]}
+
+
+def retrain(workspace: Workspace, params: Mapping[str, Any], context: JobContext) -> dict[str, Any]:
+    """Prepare the data of a run anew with the feedback on them, train on from it, and hold the two against each other.
+
+    Args:
+        params: `run` (id); `settings` (TrainSettings, optional); `name` of the new run (optional).
+
+    Returns:
+        the ids of the `dataset`, the `run` and the `comparison`.
+    """
+    from core.workflow.retraining import retrain as train_on
+
+    given = params.get("settings")
+    found = train_on(
+        workspace,
+        params["run"],
+        None if given is None else settings_from(TrainSettings, given),
+        new_id=_run_id(context),
+        name=params.get("name", ""),
+        who=PAGE,
+        progress=part_of(context, 0.0, TRAIN_SHARE),
+        scratch=context.scratch,
+    )
+    _first_frontier(workspace, found.run, context, PAGE, part_of(context, TRAIN_SHARE, 1.0))
+    return {"dataset": found.dataset.id, "run": found.run.id, "comparison": found.comparison.id}
+
+
 TASKS: Mapping[str, Task] = {
     "prepare": prepare,
     "train": train,
+    "feedback": feedback,
+    "retrain": retrain,
     "prepare_and_train": prepare_and_train,
     "search": search,
     "import_lists": import_lists,
@@ -216,7 +279,8 @@ def _prepare(workspace: Workspace, params: Mapping[str, Any], progress: Progress
 
     settings = settings_from(DatasetSettings, params.get("settings", {}))
     path = Path(params["path"]) if params.get("path") else None
-    return prepare_source(workspace, params["source"], settings, path=path, who=who, progress=progress).id
+    asked = {"path": path, "follows": params.get("follows"), "who": who, "progress": progress}
+    return prepare_source(workspace, params["source"], settings, **asked).id
 
 
 def _train(

@@ -1,5 +1,6 @@
 """The recommender: behaviour, products, attention over baskets and repeat purchases on shared vectors."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +12,7 @@ from core.data.inputs import ModelInputs
 from core.models.attention import Block, rotation
 from core.models.batch import GAP_BUCKETS, SIZE_BUCKETS, Batch
 from core.models.behaviour import BehaviourAutoencoder
-from core.models.heads import IntentHead, RatingHead
+from core.models.heads import IntentHead, RatingHead, ReactionHead
 from core.models.product import ProductEncoder, Products, ProductShape, product_shape
 from core.models.ranker import CandidateRanker
 from core.models.repeat import RepeatTerm
@@ -26,7 +27,7 @@ class Shape:
     """All that is needed to build the module again, plain numbers and names.
 
     `user_attributes`: codes of each user attribute; `user_features`: numbers in their place; `events`: kinds of event;
-    `prices`: numbers about a price.
+    `prices`: numbers about a price; `reactions`: whether it learns from reactions to lists.
     """
 
     product: ProductShape
@@ -40,6 +41,7 @@ class Shape:
     repeat_term: bool
     ranking: bool
     user_features: int = 0
+    reactions: bool = False
 
     @property
     def width(self) -> int:
@@ -64,6 +66,7 @@ def shape_of(inputs: ModelInputs, settings: TrainSettings, *, repeat_term: bool)
         repeat_term=repeat_term,
         ranking=False,  # until a second stage is trained
         user_features=0 if inputs.user_features is None else inputs.user_features.shape[1],
+        reactions=inputs.reactions is not None and settings.reactions_weight > 0,
     )
 
 
@@ -129,18 +132,51 @@ class AttentionRecommender(nn.Module):
         self.rating = RatingHead(width)
         self.intent = IntentHead(width)
         self.ranker = CandidateRanker(width, prices=shape.prices) if shape.ranking else None
+        self.reaction = ReactionHead(width) if shape.reactions else None
         maps = () if self.behaviour.features is None else (self.behaviour.features,)
         for embedding in (self.event, self.gap, self.size, self.wait, *self.behaviour.attributes, *maps):
             nn.init.normal_(embedding.weight, std=INITIAL_SPREAD)
         nn.init.zeros_(self.from_behaviour.weight)
 
-    def learn_scales(self, inputs: ModelInputs, log_counts: np.ndarray, sample: Batch | None) -> None:
-        """Take over what needs no training: item content, popularity as first bias, scale of repeat features."""
-        self.product.learn_scales(inputs.content, log_counts, known=log_counts > 0)
+    @torch.no_grad()
+    def learn_scales(
+        self,
+        inputs: ModelInputs,
+        log_counts: np.ndarray,
+        sample: Batch | None,
+        *,
+        known: np.ndarray | None = None,
+    ) -> None:
+        """Take over what needs no training: item content, popularity as first bias, scale of repeat features, clicks by place.
+
+        Args:
+            known: bool (n_items,), the items that training knows; unset: those with counts.
+        """
+        self.product.learn_scales(
+            inputs.content, log_counts, known=log_counts > 0 if known is None else known
+        )
         if inputs.content.prices is not None:
             self.prices.copy_(torch.from_numpy(inputs.content.prices))
         if self.repeat is not None and sample is not None:
             self.repeat.standardise(sample.seen.features)
+        if self.reaction is not None and inputs.reactions is not None:
+            place = self.reaction.place
+            place.copy_(torch.from_numpy(inputs.reactions.log_odds(len(place))))
+
+    @torch.no_grad()
+    def take_over(self, other: "AttentionRecommender", instead: Mapping[str, Tensor]) -> None:
+        """The learnt parameters of another model, as far as both have them.
+
+        Args:
+            instead: what to take in place of some of the other's parameters, by name.
+        """
+        theirs = dict(other.named_parameters()) | dict(instead)
+        for name, parameter in self.named_parameters():
+            if name in theirs:
+                parameter.copy_(theirs[name])
+        if self.repeat is not None and other.repeat is not None:  # the scale that its weights are for
+            self.repeat.mean.copy_(other.repeat.mean)
+            self.repeat.spread.copy_(other.repeat.spread)
 
     def forward(self, batch: Batch, products: Products | None = None) -> Answer:
         """What is said at each of the batch's N moments.
@@ -149,12 +185,34 @@ class AttentionRecommender(nn.Module):
             products: what `self.product()` gave, for many batches of an unchanging model; unset: asked anew.
         """
         products = self.product() if products is None else products
+        states, users, tokens = self._read(batch, products)
+        repeats = self.repeat(batch.seen, states) if self.repeat is not None else None
+        return Answer(states, self._candidates(products), repeats, users, tokens)
+
+    def reactions(
+        self, batch: Batch, products: Products, items: Tensor, ranks: Tensor, taken: Tensor
+    ) -> Tensor:
+        """Logits (N,) of a click on, or purchase of, the item that each moment's list showed: h . e_i and ReactionHead.
+
+        So what is clicked rises in the lists: the head alone would learn to tell clicks from the vectors and leave the
+        scores as they are. Where habit scores what the user took before, taste has no part in it here either.
+
+        Args:
+            items: (N,); ranks: (N,), places in the list from 1. taken: bool (N,), what the user took before.
+        """
+        states, users, _ = self._read(batch, products)
+        vectors = products.vectors[items]
+        taste = (states * vectors).sum(dim=1)
+        if self.repeat is not None:
+            taste = taste.masked_fill(taken, 0.0)
+        return taste + self.reaction(users, vectors, ranks)
+
+    def _read(self, batch: Batch, products: Products) -> tuple[Tensor, Tensor, Tensor]:
+        """States (N, D), behaviour vectors U (N, D) and baskets after attention (B * T, D)."""
         baskets = self._baskets(batch, products)
         users = self.behaviour(baskets, batch)
         tokens = self._attended(baskets, batch)
-        states = self._states(tokens, users, batch)
-        repeats = self.repeat(batch.seen, states) if self.repeat is not None else None
-        return Answer(states, self._candidates(products), repeats, users, tokens)
+        return self._states(tokens, users, batch), users, tokens
 
     def _candidates(self, products: Products) -> Products:
         """Training leaves out items that it does not know, or content would learn that they are never taken."""
@@ -167,6 +225,11 @@ class AttentionRecommender(nn.Module):
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
         self.product.forget_content()
+
+    @property
+    def knows_popularity_alone(self) -> bool:
+        """Whether taste was forgotten."""
+        return not bool(self.leave.weight.any())
 
     def add_ranker(self) -> None:
         """Begin a second stage; ranking stays as it is until that is trained."""

@@ -6,8 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.data.reactions import Dismissed
 from core.models.batch import Batch, Past, collate
-from core.models.history import History
+from core.models.history import History, ranges
 from core.models.recommender import Answer, AttentionRecommender
 from core.models.task import Task
 from core.schema.settings import LONGEST_LIST
@@ -47,6 +48,7 @@ def rank(
     k: int,
     device: torch.device,
     among: np.ndarray | None = None,
+    dismissed: Dismissed | None = None,
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """The best k items of each user as of now, a batch of users at a time, batches of like history length.
 
@@ -54,10 +56,11 @@ def rank(
 
     Args:
         among: bool (n_items,), the only items that may be listed; unset: all.
+        dismissed: pairs of users and items that no list may hold.
 
     Yields:
         users (b,), items int32 (b, k'), scores float32 (b, k'), best first; k' = min(k, n_items). Places that
-        cannot be filled because the rest was seen have score -inf.
+        cannot be filled because the rest may not be listed have score -inf.
     """
     model.eval()
     k = min(k, history.n_items)
@@ -76,10 +79,21 @@ def rank(
             dense[:, left_out] = -torch.inf
         if task.exclude_seen:
             dense[batch.seen.moments, batch.seen.items] = -torch.inf
+        if dismissed is not None:
+            rows, gone = _dismissed_by(here, dismissed)
+            dense[rows.to(device), gone.to(device)] = -torch.inf
         values, items = dense.topk(min(max(k, CANDIDATES), history.n_items) if model.ranker else k, dim=1)
         if model.ranker is not None:
             values, items = _ranked(model, answer, batch, values, items)
         yield here, items[:, :k].cpu().numpy().astype(np.int32), values[:, :k].cpu().numpy()
+
+
+def _dismissed_by(users: np.ndarray, dismissed: Dismissed) -> tuple[Tensor, Tensor]:
+    """Places among sorted users (b,), and items, of what these users dismissed, int64 (n,) each."""
+    begin, end = (np.searchsorted(dismissed.users, users, side) for side in ("left", "right"))
+    lines = ranges(begin, end - begin)
+    rows = np.repeat(np.arange(len(users)), end - begin)
+    return torch.from_numpy(rows), torch.from_numpy(dismissed.items[lines])
 
 
 def _ranked(

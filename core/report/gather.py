@@ -160,7 +160,7 @@ def _policy(workspace: Workspace, run: Run, chosen: Chosen, k: int) -> contents.
         aim=saved and saved.aim,
         author=saved and saved.author,
         note=saved and saved.note,
-        served=bool(saved and served and served[0].policy == saved.id),
+        served=bool(saved and served and served[0].policy == saved.id and saved.run == run.id),
         steps=unmarked(policy_words(settings)),
         settings=settings.model_dump(mode="json"),
         decisions=[

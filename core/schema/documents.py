@@ -397,7 +397,7 @@ class Comparison(Document):
     created_at: str
     users: int  # with answers, the same for both
     k: int
-    rows: list[dict[str, Any]]  # group, metric, old, new, change, low, high, p_adjusted, verdict, n
+    rows: list[dict[str, Any]]  # of `core.fairness.compare`, with `old`, `new` and `change`
     notes: list[str]
     per_user: Artefact  # metrics of the old run on the new run's test question
 

@@ -223,6 +223,12 @@ class TrainSettings(Settings):
     intent_weight: float = Field(
         0.1, ge=0, le=100, description="Weight of predicting whether a user buys within intent_days"
     )
+    reactions_weight: float = Field(
+        0.3,
+        ge=0,
+        le=100,
+        description="Weight of predicting reactions to recommendations, where the data have any",
+    )
     intent_days: int = Field(7, ge=1, le=365, description="Days of the question whether a user buys")
     crop: float = Field(0.0, ge=0, le=1, description="Share of histories cut to a random stretch of them")
     mask: float = Field(0.0, ge=0, lt=0.9, description="Share of baskets hidden while training")

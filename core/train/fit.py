@@ -60,6 +60,7 @@ def fit(
     progress: Progress = quiet,
     scratch: Path | None = None,
     after_epoch: AfterEpoch | None = None,
+    start: AttentionRecommender | None = None,
 ) -> TrainedModel:
     """Train on the history of `inputs`; `validation` only decides when to stop and which epoch is kept.
 
@@ -71,9 +72,12 @@ def fit(
         progress: told after every batch; may raise `Cancelled`.
         scratch: folder for checkpoints; training killed there goes on to the same numbers.
         after_epoch: told the finished epochs after each; what it raises ends the training.
+        start: a model transferred to these inputs (see core.train.transfer), from whose weights training begins, more
+            gently; it is not changed. One that knows popularity alone has nothing to begin from, and is passed over.
 
     Raises:
-        TrainingError: an empty catalogue, no such device, or the loss is no longer finite.
+        TrainingError: an empty catalogue, no such device, settings that do not fit the model to start from, or the loss
+            is no longer finite.
     """
     if not inputs.n_items:
         raise TrainingError(
@@ -82,7 +86,7 @@ def fit(
     device = choose_device(settings.device)
     forked = [torch.cuda.current_device()] if device.torch.type == "cuda" else []
     with torch.random.fork_rng(devices=forked), repeatable(device):
-        run = set_up(inputs, validation, settings, device)
+        run = set_up(inputs, validation, settings, device, start=start)
         run.after_epoch = after_epoch or run.after_epoch
         return _train(run, progress, scratch)
 
@@ -178,7 +182,9 @@ def _step(run: Training, done: Progressed, users: np.ndarray) -> dict[str, float
     torch.manual_seed(int(rng.integers(2**62)))  # dropout
     example = run.examples.draw(users, rng).to(run.device.torch)
     with run.device.autocast():
-        found = losses(run.model, example, run.ratings, rng=rng, fairness=run.fairness)
+        found = losses(
+            run.model, example, run.ratings, rng=rng, reactions=run.reactions, fairness=run.fairness
+        )
         loss = total(found, run.settings)
     run.optimizer.zero_grad()
     loss.backward()
@@ -190,7 +196,7 @@ def _step(run: Training, done: Progressed, users: np.ndarray) -> dict[str, float
             f"Lower learning_rate (now {run.settings.learning_rate:g}) and train again."
         )
     for group in run.optimizer.param_groups:
-        group["lr"] = run.settings.learning_rate * group["scale"] * _rate(run, done)
+        group["lr"] = run.peak_rate * group["scale"] * _rate(run, done)
     run.optimizer.step()
     return {TOTAL: value} | {name: part.item() for name, part in found.items()}
 
@@ -209,7 +215,15 @@ def _validate(run: Training) -> float:
         return 0.0
     k = min(10, run.history.n_items)
     ranked = np.full((run.history.n_users, 10), NOTHING, dtype=np.int32)
-    lists = rank(run.model, run.history, run.tuning_users, task=run.task, k=k, device=run.device.torch)
+    lists = rank(
+        run.model,
+        run.history,
+        run.tuning_users,
+        task=run.task,
+        k=k,
+        device=run.device.torch,
+        dismissed=run.dismissed,
+    )
     for users, items, scores in lists:
         ranked[users, :k] = np.where(np.isfinite(scores), items, NOTHING)
     metrics = per_user_metrics(ranked, run.validation.offsets, run.validation.items, (10,))

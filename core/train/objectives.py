@@ -15,15 +15,18 @@ from core.models.recommender import Answer, AttentionRecommender
 from core.schema.settings import TrainSettings
 from core.train.examples import Example
 from core.train.fairness.objectives import FAIR_WEIGHTS, Fairness
+from core.train.reactions import ReactionExamples
 from core.train.softmax import softmax_loss
 
 RATINGS_PER_USER = 4  # drawn with each user of a batch
 NEXT_ITEM, RECONSTRUCTION, RATING, INTENT = "next item", "reconstruction", "rating", "intent"
+REACTIONS = "reactions"
 WEIGHTS = {  # objective -> the setting that holds its weight
     NEXT_ITEM: "next_item_weight",
     RECONSTRUCTION: "reconstruction_weight",
     RATING: "rating_weight",
     INTENT: "intent_weight",
+    REACTIONS: "reactions_weight",
 } | FAIR_WEIGHTS
 
 
@@ -84,6 +87,7 @@ def losses(
     ratings: RatingExamples | None,
     *,
     rng: np.random.Generator,
+    reactions: ReactionExamples | None = None,
     fairness: Fairness | None = None,
 ) -> dict[str, Tensor]:
     """The loss of every objective that these data can serve and that is on, not weighted, by name."""
@@ -96,6 +100,8 @@ def losses(
         found[INTENT] = _intent(model, answer, example)
     if ratings is not None:
         found[RATING] = ratings.loss(model, answer.products, RATINGS_PER_USER * example.batch.users, rng)
+    if reactions is not None:
+        found[REACTIONS] = reactions.loss(model, answer.products, example.batch.users, rng)
     if fairness is not None:
         found |= fairness.losses(model, answer, example, rng)
     return found

@@ -1,7 +1,7 @@
 """What one training run works with: examples, model, optimizer, and who tunes it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -9,6 +9,8 @@ from torch import Tensor
 
 from core.data.fair_groups import FairGroups
 from core.data.inputs import ModelInputs, Positives
+from core.data.reactions import Dismissed
+from core.errors import TrainingError
 from core.models.batch import Batch
 from core.models.history import History, index_history
 from core.models.recommender import AttentionRecommender, shape_of
@@ -21,6 +23,7 @@ from core.train.device import Device
 from core.train.examples import Examples, examples_of
 from core.train.fairness.objectives import Fairness
 from core.train.objectives import RatingExamples, rating_examples
+from core.train.reactions import ReactionExamples, reaction_examples
 
 # Interactions an item from which vectors are wide: with 13 (Beauty) wide ones learn by heart, with 290 (MovieLens-1M)
 # they win. Where a window is predicted narrow ones are as good, and half the time.
@@ -31,7 +34,11 @@ SMALLEST_BATCH, LARGEST_BATCH = 16, 64
 VALIDATION_USERS = 5_000  # at most, for early stopping; drawn with the seed
 SCALE_USERS = 256  # whose repeat features set the scale
 GRADIENT_NORM = 1.0  # to which gradients are cut, in both stages
-REPEAT_RATE = 5.0  # learning rate of the repeat term relative to the rest: few weights, many examples
+REPEAT_RATE = 5.0  # learning rate of the repeat term and of places in lists, relative to the rest: few weights, many examples
+# Peak learning rate of a training that starts from weights, relative to one that starts anew. The lower, the less of what was
+# learnt is undone, and the less is learnt of what is new, such as reactions: a fifth costs neither much (docs/models.md).
+WARM_RATE = 0.2
+KEPT = ("width", "layers", "heads")  # settings that the weights to start from fix
 
 AfterEpoch = Callable[[Sequence[Epoch]], None]
 
@@ -51,6 +58,9 @@ class Training:
     model: AttentionRecommender
     optimizer: torch.optim.Optimizer
     of: str
+    peak_rate: float
+    reactions: ReactionExamples | None = None
+    dismissed: Dismissed | None = None
     fairness: Fairness | None = None
     best: dict[str, Tensor] = field(default_factory=dict)
     after_epoch: AfterEpoch = lambda epochs: None
@@ -65,17 +75,32 @@ class Training:
         return -(-len(self.examples.users) // self.settings.batch_size)
 
 
-def set_up(inputs: ModelInputs, validation: Positives, settings: TrainSettings, device: Device) -> Training:
+def set_up(
+    inputs: ModelInputs,
+    validation: Positives,
+    settings: TrainSettings,
+    device: Device,
+    *,
+    start: AttentionRecommender | None = None,
+) -> Training:
     """Everything in its first state; all randomness follows from the seed.
 
     Nobody may have come twice: then there is nothing to draw examples from, and the model knows popularity alone.
+
+    Args:
+        start: a model of these inputs whose weights to begin with; see `fit`.
+
+    Raises:
+        TrainingError: the settings ask for another shape than that of `start`.
     """
     history = index_history(inputs)
     task = resolve_task(history, settings)
-    settings = settled(settings, task, history)
+    start = None if start is None or start.knows_popularity_alone else start
+    settings = settled(settings if start is None else _fitting(settings, start), task, history)
     repeat_term = settings.repeat_term and not task.exclude_seen
     torch.manual_seed(settings.seed)
-    model = AttentionRecommender(shape_of(inputs, settings, repeat_term=repeat_term))
+    shape = shape_of(inputs, settings, repeat_term=repeat_term)
+    model = AttentionRecommender(shape if start is None else replace(shape, events=start.shape.events))
     examples = examples_of(
         history,
         task,
@@ -85,14 +110,18 @@ def set_up(inputs: ModelInputs, validation: Positives, settings: TrainSettings, 
         groups=inputs.groups,
         attributes=tuple(inputs.user_attributes),
     )
-    model.learn_scales(inputs, history.trends.log_counts, _sample(examples, settings.seed))
+    log_counts, sample = history.trends.log_counts, _sample(examples, settings.seed)
+    if start is None:
+        model.learn_scales(inputs, log_counts, sample)
+    else:
+        _begin_with(model, start, inputs, log_counts, sample)
     model.to(device.torch)
     fairness = None
     if settings.fairness_in_training:
         fairness = Fairness(inputs.groups, settings, known=model.product.known).to(device.torch)
     answerable = np.flatnonzero((np.diff(validation.offsets) > 0) & (history.tokens > 0))
     tuning = np.sort(np.random.default_rng(settings.seed).permutation(answerable)[:VALIDATION_USERS])
-    past = inputs.history
+    past, weights = inputs.history, examples.user_weights
     described = settings.model_dump_json(exclude={"device"})
     return Training(
         settings=settings,
@@ -100,7 +129,7 @@ def set_up(inputs: ModelInputs, validation: Positives, settings: TrainSettings, 
         task=task,
         history=history,
         examples=examples,
-        ratings=rating_examples(history, inputs.ratings, settings, user_weights=examples.user_weights),
+        ratings=rating_examples(history, inputs.ratings, settings, user_weights=weights),
         validation=validation,
         tuning_users=tuning,
         model=model,
@@ -109,9 +138,53 @@ def set_up(inputs: ModelInputs, validation: Positives, settings: TrainSettings, 
             described,
             *(past.offsets, past.items, past.times, validation.offsets, validation.items),
             *_of_groups(inputs.groups),
+            *_of_feedback(inputs),
+            *([] if start is None else [each.cpu().numpy() for each in start.state_dict().values()]),
         ),
+        peak_rate=settings.learning_rate * (1.0 if start is None else WARM_RATE),
+        reactions=reaction_examples(history, inputs.reactions, settings, user_weights=weights),
+        dismissed=inputs.dismissed,
         fairness=fairness,
     )
+
+
+def _fitting(settings: TrainSettings, start: AttentionRecommender) -> TrainSettings:
+    """The settings with the size of vectors of the model to start from.
+
+    Raises:
+        TrainingError: they ask for another shape.
+    """
+    asked = settings.model_copy(update={"width": settings.width or start.shape.width})
+    for name in KEPT:
+        there, wanted = getattr(start.shape, name), getattr(asked, name)
+        if there != wanted:
+            raise TrainingError(
+                f"The model to start from has {name} {there}, the settings ask for {wanted}. "
+                f"Set {name} to {there}, or train anew."
+            )
+    return asked
+
+
+def _begin_with(
+    model: AttentionRecommender,
+    start: AttentionRecommender,
+    inputs: ModelInputs,
+    log_counts: np.ndarray,
+    sample: Batch | None,
+) -> None:
+    """Weights of `start` in place of random ones.
+
+    Items that only these inputs know begin with the vector that content gave them until now, and with the bias that their
+    popularity has among the items that both know.
+    """
+    before, here = start.product.known.cpu().numpy(), log_counts > 0
+    model.learn_scales(inputs, log_counts, sample, known=before | here)
+    items, bias = start.product.item.weight.cpu().clone(), start.product.bias.cpu().clone()
+    added, both = torch.from_numpy(here & ~before), torch.from_numpy(here & before)
+    items[added] = 0.0
+    shift = (bias - model.product.bias)[both].mean() if both.any() else 0.0
+    bias[added] = model.product.bias[added] + shift
+    model.take_over(start, {"product.item.weight": items, "product.bias": bias})
 
 
 def settled(settings: TrainSettings, task: Task, history: History) -> TrainSettings:
@@ -163,11 +236,17 @@ def _of_groups(groups: FairGroups | None) -> list[np.ndarray]:
     return [codes for codes in found if codes is not None]
 
 
+def _of_feedback(inputs: ModelInputs) -> list[np.ndarray]:
+    found = (inputs.reactions, inputs.dismissed)
+    return [array for each in found if each is not None for array in vars(each).values()]
+
+
 def _optimizer(model: AttentionRecommender, settings: TrainSettings) -> torch.optim.Optimizer:
-    repeat = [] if model.repeat is None else list(model.repeat.parameters())
-    ids = {id(parameter) for parameter in repeat}
+    quick = [] if model.repeat is None else list(model.repeat.parameters())
+    quick += [] if model.reaction is None else [model.reaction.place]
+    ids = {id(parameter) for parameter in quick}
     rest = [parameter for parameter in model.parameters() if id(parameter) not in ids]
-    groups = [{"params": rest, "scale": 1.0}, {"params": repeat, "scale": REPEAT_RATE}]
+    groups = [{"params": rest, "scale": 1.0}, {"params": quick, "scale": REPEAT_RATE}]
     return torch.optim.AdamW(
         [group for group in groups if group["params"]],
         lr=settings.learning_rate,

@@ -33,6 +33,7 @@ from core.schema.tables import (
 )
 from core.store.workspace import Workspace
 from core.workflow.auditing import AUDITED, lists_of_run, per_user_of_run
+from core.workflow.forecasts import Forecasts, watched_forecasts
 from core.workflow.runs import list_runs, load_run, run_table
 
 MOST_RUNS = 12  # of one dataset, side by side
@@ -51,7 +52,8 @@ class Monitored:
 
     Attributes:
         starts: first day of each window. rows: of `Watched.table`, `window` being a place in `starts`; its numbers hold at every
-            look at once (confidence sequences). drift: of `drift_table`, with `what`, a key of `TITLES`. notes: sentences.
+            look at once (confidence sequences). drift: of `drift_table`, with `what`, a key of `TITLES`. forecasts: of purchases; None
+        where the run makes none. notes: sentences.
     """
 
     run: str
@@ -61,6 +63,7 @@ class Monitored:
     users: int
     rows: pd.DataFrame
     drift: pd.DataFrame
+    forecasts: Forecasts | None
     notes: tuple[str, ...]
 
 
@@ -99,6 +102,7 @@ def monitor(workspace: Workspace, run_id: str, settings: AuditSettings, *, days:
         users=len(np.unique(observed.user)),
         rows=watched.table(),
         drift=drift(workspace, run, dataset, events, groups, settings),
+        forecasts=watched_forecasts(workspace, run, groups, settings),
         notes=tuple(notes),
     )
 

@@ -14,10 +14,12 @@ from core.store.trail import PROGRAM, record
 from core.store.workspace import Workspace
 from core.train.fit import TrainedModel, fit
 from core.train.weights import save
+from core.workflow.carrying import carried
 from core.workflow.fair_training import fairness_reports
 from core.workflow.further import further_models, recommender_report
 from core.workflow.keeping import accuracy_of, accuracy_of_baselines, means, means_of_baselines, written
 from core.workflow.questions import HISTORY_BEFORE, Question, material_of
+from core.workflow.runs import load_run
 
 
 def train(
@@ -27,6 +29,7 @@ def train(
     *,
     run_id: str,
     name: str = "",
+    start: str | None = None,
     who: str = PROGRAM,
     progress: Progress = quiet,
     scratch: Path | None = None,
@@ -35,20 +38,26 @@ def train(
 
     Args:
         run_id: id of the run to commit; repeating a call with the same id repeats its write.
+        start: a run of the same shop whose weights training goes on from; unset: it begins anew.
         who: asked for it, for the audit trail.
         scratch: folder for checkpoints; a call that finds one there goes on from it.
 
     Raises:
-        NotFound: no such dataset. TrainingError: training diverged, or nothing to learn from. Cancelled: `progress` said so.
+        NotFound: no such dataset or run. TrainingError: training diverged, or nothing to learn from. Cancelled: `progress` said so.
     """
     dataset = load(workspace, dataset_id)
     progress("Reading", 0.0, dataset.name)
     material = material_of(workspace, dataset, settings)
     asked = {split: material.question(split) for split in HISTORY_BEFORE}
+    begun = None
+    if start is not None:
+        run = load_run(workspace, start)
+        begun = carried(workspace, run, material, asked["validation"].inputs, settings).model
     trained = fit(
         asked["validation"].inputs,
         asked["validation"].positives,
         settings,
+        start=begun,
         progress=part_of(progress, 0.02, 0.6),
         scratch=scratch,
     )
@@ -66,7 +75,9 @@ def train(
     artefacts = {"weights": save(workspace.artefacts, run_id, trained)}
     artefacts |= written(workspace, run_id, tables | further.tables, further.tensors)
     reports = {"recommender": recommender_report(trained)} | fair | further.reports
-    run = _described(dataset, trained, tables, reports, id=run_id, name=name, artefacts=artefacts)
+    run = _described(
+        dataset, trained, tables, reports, id=run_id, name=name, start=start, artefacts=artefacts
+    )
     workspace.documents.put(RUNS, run.dump())
     record(workspace, "trained", who=who, about={"dataset": dataset.id, "run": run.id})
     return run
@@ -92,6 +103,7 @@ def _described(
     *,
     id: str,
     name: str,
+    start: str | None,
     artefacts: dict[str, Artefact],
 ) -> Run:
     return Run(
@@ -109,5 +121,7 @@ def _described(
         metrics={split: means(tables[f"per_user_{split}"]) for split in HISTORY_BEFORE},
         baselines={"test": means_of_baselines(tables["baselines_test"])},
         reports=reports,
+        follows=start,
+        feedback=dataset.feedback,
         artefacts=artefacts,
     )

@@ -5,13 +5,13 @@ import os
 import pandas as pd
 import streamlit as st
 
-from core.data.dataset import list_datasets, load, number_attributes
+from core.data.dataset import list_datasets, load, number_attributes, table
 from core.data.service import Outcome
 from core.fairness.audit import AuditResult
 from core.fairness.compare import RunComparison
 from core.schema.documents import Dataset, Run
 from core.schema.settings import AuditSettings
-from core.schema.tables import USER
+from core.schema.tables import ITEM_ID, TITLE, USER
 from core.store.workspace import Workspace
 from core.workflow import (
     behaviour_groups,
@@ -41,11 +41,15 @@ from core.workflow.audits.what_if import Demanded
 from core.workflow.audits.what_if import demanded as estimate
 from core.workflow.behaviour_intent import RELIABILITY
 from core.workflow.monitoring import Monitored
+from core.workflow.retraining import Looked, look
 from core.workflow.runs import list_runs, load_run, run_table
 from core.workflow.service import PREDICTIONS
 from core.workflow.showing_groups import GroupMeans
 
 # The leading underscore keeps the workspace out of the key: there is one per server, and ids are unique in it.
+
+
+NEWS_SECONDS = 30
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
@@ -171,6 +175,12 @@ def beside_baselines(_workspace: Workspace, run_id: str, *, metric: str) -> pd.D
     return comparing.beside_baselines(_workspace, load_run(_workspace, run_id), metric=metric)
 
 
+@st.cache_data(max_entries=16, ttl=NEWS_SECONDS, show_spinner="Looking for what has come …")
+def news_since(_workspace: Workspace, run_id: str) -> Looked:
+    """News of the source of a run; looked at again after a while, since files may have changed."""
+    return look(_workspace, load_run(_workspace, run_id))
+
+
 @st.cache_data(max_entries=32, show_spinner="Comparing the runs …")
 def compare(_workspace: Workspace, first: str, second: str, *, by: tuple[str, ...], k: int) -> RunComparison:
     runs = (load_run(_workspace, id) for id in (first, second))
@@ -205,6 +215,13 @@ def price_coverage(_workspace: Workspace, dataset_id: str) -> pd.DataFrame:
 @st.cache_data(max_entries=4, show_spinner=False)
 def user_ids(_workspace: Workspace, run_id: str) -> pd.Series:
     return showing.user_ids(_workspace, load_run(_workspace, run_id))
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def item_titles(_workspace: Workspace, dataset_id: str) -> pd.Series:
+    """The title of each item, by the shop's own id, in the order of codes."""
+    found = table(_workspace, load(_workspace, dataset_id), "items", [ITEM_ID, TITLE])
+    return found.set_index(ITEM_ID)[TITLE]
 
 
 @st.cache_data(max_entries=32, show_spinner=False)

@@ -2,12 +2,14 @@
 
 import streamlit as st
 
+from core.errors import InputError
 from core.figures import about_runs
 from core.figures.accuracy import comparison_figure
 from core.figures.numbers import moment
 from core.figures.sentences import metric_name
 from core.figures.text import plain
 from core.schema.documents import Run
+from core.workflow.comparing import kept_comparison
 from pages.ui import blocks, cached, links
 from pages.ui.shell import View
 
@@ -15,14 +17,21 @@ _NEWEST = "newest_compared"
 
 
 def show(view: View, runs: list[Run]) -> None:
-    """Choose two runs of one dataset and see which serves whom better."""
+    """Choose two runs of one dataset, or one and that which it follows, and see which serves whom better."""
+    runs = [*runs, *_followed(view, runs)]
     if len(runs) < 2:
         blocks.section("Compare two runs")
         blocks.waiting("Train once more, and the two runs are compared here user by user.")
         return
     blocks.section("Compare two runs")
     first, second = _choose({run.id: run for run in runs})
-    found = cached.compare(view.workspace, first.id, second.id, by=view.by, k=view.k)
+    try:
+        found = cached.compare(view.workspace, first.id, second.id, by=view.by, k=view.k)
+    except InputError:
+        blocks.waiting(
+            "Run B stands on other data than run A and does not follow it. Choose the older of the two as run A."
+        )
+        return
     metric = f"ndcg@{view.k}"
     rows = found.rows[found.rows["metric"] == metric].reset_index(drop=True)
     answer = about_runs.comparison_sentence(rows, metric=metric_name(metric))
@@ -41,6 +50,16 @@ def show(view: View, runs: list[Run]) -> None:
     settings = about_runs.settings_table(first, second)
     differing = settings[settings["Differs"]].drop(columns="Differs")
     blocks.table(settings, name="settings of both runs", shown=differing)
+
+
+def _followed(view: View, runs: list[Run]) -> list[Run]:
+    """The runs on earlier data that some of these follow and were held against."""
+    known, found = {run.id: run for run in view.runs}, {}
+    for run in runs:
+        old = known.get(run.follows)
+        if old is not None and old.dataset != run.dataset and kept_comparison(view.workspace, old, run):
+            found[old.id] = old
+    return list(found.values())
 
 
 def _choose(runs: dict[str, Run]) -> tuple[Run, Run]:

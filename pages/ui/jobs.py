@@ -22,6 +22,8 @@ TITLES = {
     "prepare": "Preparing data",
     "train": "Training a model",
     "prepare_and_train": "Preparing data and training a first model",
+    "feedback": "Bringing in feedback",
+    "retrain": "Training on with what came since",
     "search": "Searching settings",
     "import_lists": "Bringing in lists",
     "frontier": "Computing the frontier",

@@ -49,12 +49,15 @@ class Chosen:
     keep: tuple[str, ...]
 
 
-def choose_table(columns: Columns, *, key: str, suggested: str | None = None) -> str:
+def choose_table(
+    columns: Columns, *, key: str, suggested: str | None = None, offered: Sequence[str] = tuple(CONTRACTS)
+) -> str:
     """Which table a file is."""
-    st.session_state.setdefault(f"{key}-table", suggested or likely_table(columns.looks))
+    likely = suggested or likely_table(columns.looks)
+    st.session_state.setdefault(f"{key}-table", likely if likely in offered else offered[0])
     return st.selectbox(
         "Which table is it?",
-        list(CONTRACTS),
+        list(offered),
         key=f"{key}-table",
         format_func=spoken,
         help="Only events is required; each further table switches on what needs it.",

@@ -1,5 +1,6 @@
 """Which collections of a MongoDB database are which tables, and which of their fields which columns."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -21,16 +22,26 @@ NOT_NAMED = (
 )
 
 
-def form(view: View) -> dict[str, Any] | None:
-    """The collections that were chosen, as the setting `mongodb`; None while there is nothing to choose from."""
+def form(
+    view: View,
+    *,
+    prefix: str = "mongodb",
+    choice: Sequence[str] = tuple(CONTRACTS),
+    usual: Sequence[str] = REQUIRED_TABLES,
+) -> dict[str, Any] | None:
+    """The collections that were chosen, as the setting `mongodb`; None while there is nothing to choose from.
+
+    Args:
+        prefix: of the keys of the widgets. choice: tables that can be chosen; usual: those that are at first.
+    """
     if not mongodb.is_named():
         blocks.waiting(NOT_NAMED)
         return None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         database = st.text_input(
-            "Database", key="mongodb-database", max_chars=63, placeholder="the one that the address names"
+            "Database", key=f"{prefix}-database", max_chars=63, placeholder="the one that the address names"
         ).strip()
-        asked = st.button("Look at the database", key="mongodb-look", icon=":material/database_search:")
+        asked = st.button("Look at the database", key=f"{prefix}-look", icon=":material/database_search:")
     if asked:
         _look(database or None)
     names = st.session_state.get(_NAMES)
@@ -38,13 +49,13 @@ def form(view: View) -> dict[str, Any] | None:
         return None
     tables = st.pills(
         "Tables",
-        list(CONTRACTS),
+        list(choice),
         selection_mode="multi",
-        default=list(REQUIRED_TABLES),
+        default=list(usual),
         format_func=spoken,
-        key="mongodb-tables",
+        key=f"{prefix}-tables",
     )
-    found = {table: _table(view, database or None, table, names) for table in tables}
+    found = {table: _table(view, database or None, table, names, key=f"{prefix}-{table}") for table in tables}
     given = {table: settings for table, settings in found.items() if settings is not None}
     return {"database": database or None, "tables": given}
 
@@ -74,9 +85,10 @@ def _look(database: str | None) -> None:
         st.info("The database holds no collection.", icon=":material/database_off:")
 
 
-def _table(view: View, database: str | None, table: str, names: list[str]) -> dict[str, Any] | None:
+def _table(
+    view: View, database: str | None, table: str, names: list[str], *, key: str
+) -> dict[str, Any] | None:
     """One table: its collection, the list that rows are made of, and a field for each column."""
-    key = f"mongodb-{table}"
     with st.expander(f"{spoken(table)}", expanded=True):
         left, right = st.columns(2)
         collection = left.selectbox(

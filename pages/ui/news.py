@@ -37,7 +37,8 @@ def section(view: View) -> None:
     _tell(found)
     if found and st.button("Prepare again", key="news-prepare", type="primary", icon=":material/play_arrow:"):
         settings = {name: value for name, value in view.dataset.settings.items() if value is not None}
-        params = {"source": source.name, "settings": settings} | ({"path": str(path)} if path else {})
+        params = {"source": source.name, "settings": settings, "follows": view.dataset.id}
+        params |= {"path": str(path)} if path else {}
         st.session_state.pop(_FOUND)
         jobs.start(view.workspace, "prepare", params)
         st.rerun()

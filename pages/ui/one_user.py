@@ -7,7 +7,7 @@ from core.figures import about_lists
 from core.figures.text import markdown_text, plain, spoken
 from core.schema.documents import Dataset, Run
 from core.workflow.showing import OneUser
-from pages.ui import blocks, cached
+from pages.ui import blocks, cached, judging
 from pages.ui.shell import View
 from pages.ui.user_picker import choose_user
 
@@ -29,6 +29,7 @@ def show(view: View) -> tuple[int, OneUser] | None:
             icon=":material/lightbulb:",
             query_params=link,
         )
+    judging.show(view, asked, user)
     return code, user
 
 

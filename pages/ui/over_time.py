@@ -36,6 +36,7 @@ def show(view: View) -> None:
         blocks.waiting(markdown_text(str(lacking), limit=300))
         return
     _windows(view, found)
+    _forecasts(found)
     _drift(found, settings.false_discovery_rate)
     _runs(view, settings)
 
@@ -61,6 +62,31 @@ def _windows(view: View, found) -> None:
     blocks.table(rows, name="groups over time", shown=monitoring.watch_table(rows, found.starts))
     for note in found.notes:
         st.caption(f":material/visibility_off: {markdown_text(note, limit=300)}")
+
+
+def _forecasts(found) -> None:
+    forecasts = found.forecasts
+    if forecasts is None:
+        return
+    rows = forecasts.rows
+    sentence = monitoring.forecast_sentence(rows, days=forecasts.days)
+    blocks.section("Do the forecasts still hold", sentence)
+    names = list(dict.fromkeys(rows["group"]))
+    blocks.chart(
+        monitoring.forecasts_over_time(
+            rows[~rows["suppressed"].astype(bool)],
+            group_styles(names),
+            forecasts.starts,
+            days=forecasts.days,
+        ),
+        key="forecasts",
+        alt=sentence,
+        reading="Share of users who bought, less the chance that the intent model gave them, over all moments up to there. On the "
+        "line the chances are right on average; above it more bought than was forecast. Whiskers are confidence sequences that "
+        "hold together, for all groups at every look.",
+    )
+    shown = monitoring.forecast_table(rows, forecasts.starts)
+    blocks.table(rows, name="forecasts over time", shown=shown)
 
 
 def _drift(found, rate: float) -> None:

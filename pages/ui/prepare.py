@@ -6,6 +6,7 @@ import streamlit as st
 
 from core.data.sources import SOURCES, Source
 from core.errors import EvenhandError, InputError
+from core.figures.text import markdown_text
 from core.schema.settings import DatasetSettings, settings_from
 from core.schema.tables import CONTRACTS
 from pages.ui import blocks, forms, jobs, mongodb, news, uploaded, uploads
@@ -44,6 +45,11 @@ def another(view: View) -> None:
         )
         with st.expander("Settings", icon=":material/tune:"):
             values = forms.fields(DatasetSettings, FIELDS, prefix="prepare")
+        follows = view.dataset is not None and st.checkbox(
+            f"Newer data of the same shop as {markdown_text(view.dataset.name)}",
+            key="prepare-follows",
+            help="Its feedback joins them, and what is published goes on being served until a new model's lists are",
+        )
         asked = st.form_submit_button("Prepare", type="primary", icon=":material/play_arrow:")
     if not asked:
         return
@@ -52,7 +58,7 @@ def another(view: View) -> None:
     try:
         if way == MONGODB:
             values |= {"mongodb": mongodb.checked(collections)}
-        problems = _start(view, _source(way), path, files, mapped, values)
+        problems = _start(view, _source(way), path, files, mapped, values, follows=follows)
     except InputError as error:
         problems = [error]
     if not problems:
@@ -114,12 +120,14 @@ def _start(
     files: list | None,
     mapped: dict[int, uploads.Mapped],
     values: dict,
+    *,
+    follows: bool,
 ) -> list[EvenhandError]:
     """Queue the job; what is wrong with the input, if anything. Bad input changes nothing.
 
     Args:
         path: the folder that was named, None where none is asked for. files: uploads, None likewise.
-        mapped: by place among the files, those whose columns were chosen.
+        mapped: by place among the files, those whose columns were chosen. follows: whether they are of the shop that is shown.
     """
     try:
         settings = _changed(settings_from(DatasetSettings, values), source)
@@ -134,8 +142,9 @@ def _start(
         if problems:
             return problems
         news.remember_upload(view, folder)
-    params = {"source": source.name, "settings": settings}
-    jobs.start(view.workspace, "prepare", params | ({"path": str(folder)} if folder else {}))
+    params = {"source": source.name, "settings": settings} | ({"path": str(folder)} if folder else {})
+    params |= {"follows": view.dataset.id} if follows else {}
+    jobs.start(view.workspace, "prepare", params)
     return []
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from core.figures import about_reports
+from core.figures import about_reports, about_saved
 from core.figures.text import markdown_text, plain, spoken
 from core.schema.documents import Artefact, KeptReport
 from core.workflow.policies.saved import list_policies
@@ -69,12 +69,15 @@ def _first(view: View) -> list[str]:
 def another(view: View) -> None:
     """The form that makes one."""
     blocks.section("Make a report")
-    saved = {
-        one.id: one
-        for one in list_policies(view.workspace, dataset=view.dataset.id)
-        if one.run == view.run.id
-    }
+    line = {one.id: one for one in list_policies(view.workspace, dataset=view.dataset.id)}
+    saved = {id: one for id, one in line.items() if one.run == view.run.id}
     served = next((one.policy for one in servings(view.workspace, view.dataset.id, limit=1)), None)
+    if served in line and served not in saved:
+        runs = {run.id: run for run in view.runs}
+        st.caption(
+            f"The shop reads {markdown_text(line[served].reference)}, lists of "
+            f"{about_saved.run_words(line[served].run, runs)}: a report of them is one of that model."
+        )
     options = [_NO_POLICY, *saved]
     with st.form("make-report", border=True):
         chosen = st.multiselect(

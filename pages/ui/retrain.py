@@ -20,7 +20,7 @@ _NAMED = {
         *("width", "layers", "heads", "dropout", "id_dropout", "history_length"),
     ),
     "Objectives": (
-        *("next_item_weight", "reconstruction_weight", "rating_weight", "intent_weight"),
+        *("next_item_weight", "reconstruction_weight", "rating_weight", "intent_weight", "reactions_weight"),
         *("predict", "horizon_days", "intent_days"),
     ),
     "Augmentation": ("crop", "mask", "reorder", "substitute"),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pandas as pd
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.fairness.verdicts import UNEQUAL
 from core.figures import about_policy
@@ -39,11 +40,16 @@ WIDE = {"Gap in": st.column_config.TextColumn(width=215)}  # pixels that the lon
 ENDS = {NDCG: ("worse", "better"), PERCENTILE: ("cheaper", "dearer"), DEALS: ("fewer offers", "more offers")}
 
 
-def show(view: View, found: Consequences, stages: tuple[Stage, ...]) -> None:
-    """The answer and its cards, then one view at a time: each change of a knob draws only what is looked at."""
+def show(view: View, found: Consequences, stages: tuple[Stage, ...], foot: DeltaGenerator) -> None:
+    """The answer and its cards, then one view at a time: each change of a knob draws only what is looked at.
+
+    Args:
+        foot: where the answer stands in one line.
+    """
     counts = gains_and_losses(found)
     options = {"k": view.k, "moved": found.moved}
     said = about_policy.answer(found.changes, found.before, found.after, counts, **options)
+    foot.markdown(about_policy.in_short(found.changes, found.before, found.after, counts, **options))
     with st.container(border=True):
         st.markdown(f"#### {said}")
         st.caption(

@@ -1,15 +1,17 @@
 """Knobs at the left, the answer at the right: one fragment, so that a moved knob redraws nothing else."""
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from core.errors import EvenhandError, InputError, NotFound, SettingsError
-from core.figures import about_policy
+from core.figures import about_policy, about_saved
 from core.figures.text import markdown_text, plain, spoken
 from core.schema.policies import PolicySettings
 from core.schema.settings import AuditSettings
 from core.workflow.policies.consequences import gains_and_losses
 from core.workflow.policies.frontier import of_length
-from core.workflow.policies.ground import item_dimensions
+from core.workflow.policies.ground import Ground, item_dimensions
+from core.workflow.policies.named import lacking
 from core.workflow.policies.presets import presets
 from core.workflow.policies.saved import load_policy, settings_of
 from core.workflow.policies.serving import servings
@@ -31,10 +33,14 @@ RESAMPLED = (
 MODEL = "the lists as the model made them"
 
 
-@st.fragment
 def show(view: View) -> None:
-    """The whole desk."""
-    left, right = st.columns([1, 2.4], gap="large")
+    """The whole desk, and its answer in one line at the foot of the window: there no knob hides it on a narrow screen."""
+    _desk(view, st.bottom.empty())
+
+
+@st.fragment
+def _desk(view: View, foot: DeltaGenerator) -> None:
+    """What a moved knob draws again."""
     tuner = cached_tuning.tuner(view.workspace, view.run.id, k=view.k)
     dimensions = item_dimensions(tuner.ground.shop)
     if not dimensions:
@@ -42,6 +48,8 @@ def show(view: View) -> None:
             "The items of these data have nothing to group them by: no brand, seller, category or price."
         )
         return
+    _carried(view, tuner.ground)
+    left, right = st.columns([1, 2.4], gap="large")
     with left:
         settings = _looked_at(view, dimensions)
         _presets(view, settings)
@@ -57,17 +65,28 @@ def show(view: View) -> None:
             found = cached_tuning.consequences(
                 view.workspace, view.run.id, before=before, after=after, settings=settings
             )
-        except (InputError, NotFound, SettingsError) as lacking:
-            _impossible(lacking)
+        except (InputError, NotFound, SettingsError) as refused:
+            foot.empty()
+            _impossible(refused)
             return
         stages = cached_tuning.applied(view.workspace, view.run.id, policy=after).stages
-        tune_answer.show(view, found, stages)
+        tune_answer.show(view, found, stages, foot)
         _side_by_side(view, before, settings)
 
 
-def _impossible(lacking: EvenhandError) -> None:
+def _carried(view: View, ground: Ground) -> None:
+    """That the steps come from a policy of another run, and what of it these data do not have."""
+    policy = tune_state.carried(view.workspace, view.run)
+    if policy is None:
+        return
+    missing = lacking(settings_of(policy), ground)
+    said = about_saved.carried_sentence(policy, missing, runs={run.id: run for run in view.runs})
+    (st.warning if missing else st.info)(said, icon=":material/move_down:")
+
+
+def _impossible(refused: EvenhandError) -> None:
     """These data do not allow a step, such as one of a link or of a policy that was saved for others."""
-    blocks.waiting(markdown_text(str(lacking), limit=300))
+    blocks.waiting(markdown_text(str(refused), limit=300))
     st.button(
         "Begin anew without steps", key="tune-anew", icon=":material/restart_alt:", on_click=tune_state.reset
     )

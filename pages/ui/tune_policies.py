@@ -6,15 +6,17 @@ from core.errors import EvenhandError
 from core.figures import about_saved, about_signing
 from core.figures.about_policy import policy_words
 from core.figures.text import markdown_text, plain
-from core.schema.documents import Decision, Policy, Serving
+from core.schema.documents import Decision, Policy, Publication, Serving
 from core.schema.policies import PolicySettings
 from core.schema.settings import settings_from
+from core.workflow.policies.compared import comparison_with_former, lacking_comparison
 from core.workflow.policies.published_lists import publications
 from core.workflow.policies.saved import Label, list_policies, save_policy, settings_of
 from core.workflow.policies.serving import servings
 from core.workflow.policies.signing import lacking_approval, last_decisions
 from core.workflow.policies.trade_off import trade_off
-from pages.ui import blocks, jobs, trail, tune_signing
+from core.workflow.runs import load_run
+from pages.ui import blocks, jobs, trail, tune_signing, tune_state
 from pages.ui.shell import View
 
 _CHOSEN = "policy-chosen"
@@ -31,10 +33,13 @@ def show(view: View, policy: PolicySettings, load) -> None:
     named = {one.id: one for one in saved}
     log = servings(view.workspace, view.dataset.id)
     lists = {one.id: one for one in publications(view.workspace, view.dataset.id)}
+    runs = {run.id: run for run in view.runs}
     with st.container(border=True):
-        st.markdown(about_saved.served_sentence(log, named, lists.get(log[0].publication) if log else None))
+        now = lists.get(log[0].publication) if log else None
+        st.markdown(about_saved.served_sentence(log, named, now, run=view.run.id, runs=runs))
         st.caption(
-            "A shop reads everyone's list by two look-ups in the document store, or from a Parquet file."
+            "A shop reads everyone's list by two look-ups in the document store, or from a Parquet file; under the key "
+            f"`{view.dataset.line}`, however often a model is trained anew on newer data."
         )
     if said := st.session_state.pop(_SAID, None):
         st.success(said, icon=":material/check_circle:")
@@ -42,7 +47,8 @@ def show(view: View, policy: PolicySettings, load) -> None:
     blocks.section("Saved policies")
     if not saved:
         st.caption(
-            "None yet. Saving the same name again makes its next version; nothing changes a saved one."
+            "None yet. Saving the same name again makes its next version, whichever model of these data it is for; nothing "
+            "changes a saved one."
         )
     else:
         last = last_decisions(view.workspace, view.dataset.id)
@@ -50,15 +56,18 @@ def show(view: View, policy: PolicySettings, load) -> None:
             "Sign-off": about_signing.standings(saved, last),
             "Comment": about_signing.comments(saved, last),
         }
-        blocks.table(about_saved.saved_table(saved).assign(**stand), name="saved policies")
+        blocks.table(about_saved.saved_table(saved, runs=runs).assign(**stand), name="saved policies")
         _one(view, named, load, log, last)
     if log:
-        _log(view, log, named)
+        _log(view, log, named, lists)
     trail.show(view, named)
 
 
 def _save(view: View, policy: PolicySettings) -> None:
     blocks.section("Sign what is on the desk", policy_words(policy))
+    former = tune_state.carried(view.workspace, view.run)
+    for field in ("name", "aim", "note") if former else ():
+        st.session_state.setdefault(f"policy-{field}", getattr(former, field))
     with st.form("save-policy", enter_to_submit=False):
         left, right = st.columns(2)
         told = {
@@ -84,6 +93,7 @@ def _save(view: View, policy: PolicySettings) -> None:
         return
     st.session_state[_SAID] = f"**{markdown_text(made.reference)}** is saved. Nothing changes it any more."
     st.session_state[_CHOSEN] = made.id
+    tune_state.forget_carried()
     st.rerun()
 
 
@@ -103,24 +113,47 @@ def _one(view: View, named: dict[str, Policy], load, log: list[Serving], last: d
     tune_signing.show(view, policy, last.get(id), author)
     tune_signing.rules(view, author)
     lacking = lacking_approval(view.workspace, policy)
+    uncompared = _compared(view, policy)
     with st.container(horizontal=True):
         st.button(
             "Put on the desk",
             key="policy-load",
             icon=":material/tune:",
-            on_click=load,
-            args=(settings_of(policy),),
+            on_click=_put,
+            args=(view, policy, load),
         )
         if st.button(
             "Publish its lists",
             key="policy-publish",
             type="primary",
             icon=":material/publish:",
-            disabled=view.busy or id == now or not author.strip() or lacking is not None,
+            disabled=view.busy
+            or id == now
+            or not author.strip()
+            or lacking is not None
+            or uncompared is not None,
             help="Makes everybody's list and lets the shop read it, all at once; what is served until then stays served",
         ):
             _start(view, "publish", {"policy": id, "author": author})
     _told(lacking)
+    _told(uncompared)
+
+
+def _put(view: View, policy: Policy, load) -> None:
+    """Put a saved policy on the desk."""
+    load(settings_of(policy), carried=policy.id if policy.run != view.run.id else None)
+
+
+def _compared(view: View, policy: Policy) -> str | None:
+    """How a policy's run stands beside the one that it follows; why its lists may not be published, where they may not."""
+    run = load_run(view.workspace, policy.run)
+    found = comparison_with_former(view.workspace, run)
+    if found is None:
+        return lacking_comparison(view.workspace, run)
+    st.markdown(f":material/compare_arrows: {about_saved.compared_sentence(found)}")
+    if worse := about_saved.worse_sentence(found):
+        st.warning(worse, icon=":material/trending_down:")
+    return None
 
 
 def _told(lacking: str | None) -> None:
@@ -129,9 +162,10 @@ def _told(lacking: str | None) -> None:
         st.caption(f":material/lock: {markdown_text(lacking, limit=300)}")
 
 
-def _log(view: View, log: list[Serving], named: dict[str, Policy]) -> None:
+def _log(view: View, log: list[Serving], named: dict[str, Policy], lists: dict[str, Publication]) -> None:
     blocks.section("What the shop was served")
-    blocks.table(about_saved.log_table(log, named), name="what the shop was served")
+    runs = {run.id: run for run in view.runs}
+    blocks.table(about_saved.log_table(log, named, lists, runs=runs), name="what the shop was served")
     earlier = {
         serving.publication: serving
         for serving in log

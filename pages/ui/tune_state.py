@@ -10,15 +10,19 @@ from typing import Any
 import streamlit as st
 
 from core.errors import SettingsError
+from core.schema.documents import Policy, Run
 from core.schema.policies import MOST_STEPS, PolicySettings, Step
 from core.schema.settings import LONGEST_LIST, settings_from
+from core.store.workspace import Workspace
 from core.workflow.policies.frontier import of_length
+from core.workflow.policies.saved import load_policy
 from core.workflow.policies.steps import reranker
 from pages.ui import links
 
 LETTERS = ("A", "B", "C")
 MOST_KEPT = 50  # policies that can be gone back to
 _POLICY, _PAST, _AHEAD, _TURN = "tune-policy", "tune-past", "tune-ahead", "tune-turn"
+_CARRIED = "tune-carried"
 _LINK = "policy"
 NOTHING_DONE = PolicySettings(k=1)  # any k: see `current`
 
@@ -62,16 +66,36 @@ def moved(policy: PolicySettings) -> None:
     st.session_state[_POLICY] = policy
 
 
-def put(policy: PolicySettings) -> None:
-    """Another policy: a point of the frontier, a snapshot or a saved one."""
+def put(policy: PolicySettings, *, carried: str | None = None) -> None:
+    """Another policy: a point of the frontier, a snapshot or a saved one.
+
+    Args:
+        carried: the id of a saved policy of another run that its steps come from.
+    """
     st.session_state.setdefault(_POLICY, NOTHING_DONE)
     moved(policy)
     st.session_state[_TURN] = turn() + 1
+    st.session_state[_CARRIED] = carried
+
+
+def carried(workspace: Workspace, run: Run) -> Policy | None:
+    """The saved policy that the steps come from, where it is one of another run."""
+    id = st.session_state.get(_CARRIED)
+    policy = load_policy(workspace, id) if id else None
+    return None if policy is None or policy.run == run.id else policy
+
+
+def forget_carried() -> None:
+    """The steps are this run's own by now."""
+    st.session_state.pop(_CARRIED, None)
 
 
 def put_steps(steps: Sequence[Step]) -> None:
     """Other steps among the same candidates."""
-    put(st.session_state[_POLICY].model_copy(update={"steps": tuple(steps)}))
+    put(
+        st.session_state[_POLICY].model_copy(update={"steps": tuple(steps)}),
+        carried=st.session_state.get(_CARRIED),
+    )
 
 
 def add(name: str, settings: dict[str, Any]) -> None:

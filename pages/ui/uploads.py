@@ -3,7 +3,7 @@
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
@@ -13,19 +13,29 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from core.data.feedback.rules import REACTIONS, SERVICE
 from core.data.files import PARQUET, read_file, read_unchecked
 from core.data.mapped import apply
 from core.data.sifting import read_sound
 from core.errors import EvenhandError, TableError
 from core.jobs.queue import jobs
-from core.schema.documents import TERMINAL, new_id
-from core.schema.tables import CONTRACTS, REQUIRED_TABLES
+from core.schema.documents import ORIGINS, TERMINAL, new_id
+from core.schema.tables import (
+    COMPLAINED,
+    CONTRACTS,
+    RANK,
+    REQUIRED_TABLES,
+    SATISFACTION,
+    TIMESTAMP,
+    USER_ID,
+)
 from core.store.workspace import Workspace
 from core.workflow.own_lists import read_own_lists
 
 ENDINGS = (".csv", ".parquet")
 FOLDER = "uploads"
 HEADER_BYTES = 65_536
+OUTCOMES = (SATISFACTION, COMPLAINED)
 LISTS = "recommendations"  # the table whose contract lists of another system keep
 FORGOTTEN_AFTER_SECONDS = 3600  # an upload that no job asks for
 
@@ -82,18 +92,30 @@ def conforms(upload: Upload) -> bool:
     Told from its beginning; what is wrong further on is told when it is kept.
     """
     table = named_table(upload.name)
-    if table is None:
-        return False
+    return table is not None and _required(table) <= _columns(upload)
+
+
+def is_feedback(upload: Upload) -> bool:
+    """Whether a file has the columns that feedback cannot do without; impressions may lack a rank."""
+    return {USER_ID, TIMESTAMP} <= _columns(upload) and not {RANK, *REACTIONS, *OUTCOMES}.isdisjoint(
+        _columns(upload)
+    )
+
+
+def _required(table: str) -> set[str]:
+    return {name for name, column in CONTRACTS[table].columns.items() if column.required}
+
+
+def _columns(upload: Upload) -> set[str]:
+    """Names of the columns, as far as the beginning of the file tells; none where it cannot be read."""
     content = upload.getbuffer()
-    try:
-        if bytes(content[:4]) == PARQUET:
-            names = pq.read_schema(pa.BufferReader(content)).names
-        else:
-            first = bytes(content[:HEADER_BYTES]).replace(b"\0", b"").decode("latin-1").strip().split("\n")[0]
-            names = [name.strip(' "\r\xef\xbb\xbf\xff\xfe') for name in re.split(r"[,;\t|]", first)]
-    except pa.ArrowException:
-        return False
-    return {name for name, column in CONTRACTS[table].columns.items() if column.required} <= set(names)
+    if bytes(content[:4]) == PARQUET:
+        try:
+            return set(pq.read_schema(pa.BufferReader(content)).names)
+        except pa.ArrowException:
+            return set()
+    first = bytes(content[:HEADER_BYTES]).replace(b"\0", b"").decode("latin-1").strip().split("\n")[0]
+    return {name.strip(' "\r\xef\xbb\xbf\xff\xfe') for name in re.split(r"[,;\t|]", first)}
 
 
 def opened(workspace: Workspace, upload: Upload) -> tuple[pd.DataFrame, list[str]]:
@@ -176,12 +198,45 @@ def keep_lists(workspace: Workspace, dataset_id: str, upload: Upload) -> Path:
     return file
 
 
+def keep_feedback(
+    workspace: Workspace, files: Sequence[Upload], mapped: Mapping[int, Mapped]
+) -> list[dict[str, str]]:
+    """Write files of feedback: `path`, `name` and, where it was chosen, `table` of each, service after impressions.
+
+    Args:
+        mapped: by place among the files, those whose columns were chosen.
+
+    Raises:
+        EvenhandError: a file is of another kind, or a mapping lacks a column. Nothing is kept then.
+    """
+    folder = workspace.root / FOLDER / new_id("upload")
+    folder.mkdir(parents=True)
+    kept = []
+    try:
+        for place, file in enumerate(files):
+            chosen = mapped.get(place)
+            path = folder / f"{place}{'.parquet' if chosen else ending_of(file.name)}"
+            kept.append({"path": str(path), "name": shown_name(file.name)})
+            if chosen:
+                apply(chosen.frame, chosen.table, chosen.columns, chosen.keep).to_parquet(path, index=False)
+                kept[-1]["table"] = chosen.table
+            else:
+                path.write_bytes(file.getbuffer())
+    except EvenhandError:
+        shutil.rmtree(folder)
+        raise
+    return sorted(kept, key=lambda file: (file.get("table") or named_table(file["name"])) == SERVICE)
+
+
 def sweep(workspace: Workspace) -> None:
-    """Remove uploads that no waiting or running job needs."""
+    """Remove uploads that no waiting or running job needs, and no dataset would be prepared from again."""
     root = workspace.root / FOLDER
     if not root.is_dir():
         return
-    needed = {job.params.get("path") for job in jobs(workspace, limit=200) if job.state not in TERMINAL}
+    needed = {origin.get("path") for origin in workspace.documents.find(ORIGINS)}
+    for job in jobs(workspace, limit=200):
+        if job.state not in TERMINAL:
+            needed |= {job.params.get("path"), *(file["path"] for file in job.params.get("files", []))}
     present = datetime.now(UTC).timestamp()
     for folder in root.iterdir():
         wanted = any(str(inner) in needed for inner in folder.iterdir())

@@ -6,8 +6,13 @@ import pandas as pd
 import pytest
 
 from core.cli import main
+from core.schema.documents import COMPARISONS, DATASETS, RUNS
+from core.schema.policies import PolicySettings
+from core.schema.settings import settings_from
+from core.workflow.policies.saved import Label, save_policy
 from core.workflow.policies.serving import served
 from tests.core.workflow.conftest import made_tables, trained_shop
+from tests.core.workflow.policies.made_line import made_comparison
 
 STEPS = "steps:\n- step: propensity\n  settings: {strength: 0.9}\n"
 
@@ -142,7 +147,8 @@ def test_what_there_is_not_is_one_clear_line(made, command, save, file, tmp_path
         (("publications", "ds-none"), "no dataset"),
         (("publish", "absent", "--author", "Bob"), "no saved policy"),
         (("publish", "There", "--author", " "), "'author'"),
-        (("rollback", "ds-none", "--author", "Bob"), "Nothing is published"),
+        (("rollback", "ds-none", "--author", "Bob"), "no dataset"),
+        (("save-policy", run, "--policy", file, "--author", "z"), "'name'"),
         (("rollback", dataset, "--to", "absent", "--author", "Bob"), "no"),
     ]:
         status, answer, errors = command(*arguments)
@@ -162,6 +168,50 @@ def test_a_policy_saved_for_another_dataset_is_refused(made, command, save, tmp_
         status, _, errors = command("recommend", run, "--out", tmp_path / "o.parquet", "--policy", policy)
         assert (status, len(errors)) == (2, 1)
         assert f"was saved for dataset {made.dataset.id}, not for {other}" in errors[0]
+
+
+def test_a_policy_is_carried_over_to_a_run_on_newer_data_and_served_under_the_same_key(
+    made, command, save, tmp_path
+):
+    saved, lists = save("Carried"), tmp_path / "lists.parquet"
+    first = command("publish", "Carried@1", "--author", "Bob")[1]
+    assert command("recommend", made.run.id, "--out", lists)[0] == 0
+    newer = command("prepare", "tables", "--path", made.folder, "--set", "test_days=8", "--set", "validation_days=8",
+                    "--set", "minimum_item_users=2", "--set", "minimum_user_events=2")[1]["dataset"]  # fmt: skip
+    made.workspace.documents.update(DATASETS, newer, {"first": made.dataset.id})
+    run = command("import-lists", newer, lists)[1]["run"]
+    second = command("save-policy", run, "--policy", "Carried", "--author", "Cid")[1]
+    assert (second["name"], second["version"], second["run"]) == ("Carried", 2, run)
+    assert (second["aim"], second["note"], second["author"]) == (saved["aim"], saved["note"], "Cid")
+    assert second["settings"] == saved["settings"]
+    listed = [one["policy"] for one in command("policies", "--dataset", newer)[1]["policies"]]
+    assert listed[:2] == [second["policy"], saved["policy"]]
+    answer = command("publish", "Carried", "--author", "Bob")[1]
+    assert (answer["dataset"], answer["replaced"]) == (made.dataset.id, first["publication"])
+    log = command("publications", newer)[1]
+    assert log == command("publications", made.dataset.id)[1]
+    assert [one["run"] for one in log["log"]][:2] == [run, made.run.id]
+    assert command("rollback", newer, "--author", "Bob")[1]["publication"] == first["publication"]
+    missing = {"steps": [{"step": "calibrated"}, {"step": "price_guard", "settings": {"by": "wealth"}}]}
+    label = settings_from(Label, {"name": "Gone", "aim": "x", "author": "Ann"})
+    save_policy(made.workspace, made.run.id, settings_from(PolicySettings, missing), label)
+    status, _, errors = command("save-policy", run, "--policy", "Gone", "--author", "Cid")
+    assert status == 2
+    assert (
+        f"The data of run {run} do not have all that Gone@1 names. calibrated: Items cannot be" in errors[0]
+    )
+    assert "price_guard: There is no user attribute 'wealth'" in errors[0]
+
+
+def test_lists_of_a_run_that_follows_another_are_published_once_they_were_compared(made, command, save):
+    save("Followed")
+    made.workspace.documents.update(RUNS, made.run.id, {"follows": "run-former"})
+    status, _, errors = command("publish", "Followed", "--author", "Bob")
+    assert (status, len(errors)) == (2, 1)
+    assert f"`compare run-former {made.run.id}` or the Train page" in errors[0]
+    made.workspace.documents.insert(COMPARISONS, made_comparison("run-former", made.run.id).dump())
+    assert command("publish", "Followed", "--author", "Bob")[0] == 0
+    made.workspace.documents.update(RUNS, made.run.id, {"follows": None})
 
 
 def test_lists_of_another_system_are_published_too_and_measured_on_nothing(made, command, tmp_path, file):

@@ -40,9 +40,10 @@ def test_the_page_tells_windows_drift_and_runs(trained, open_page):
     said = words(app)
     assert "That holds however often one looks" in said or "not the same as equal" in said
     assert "What has changed in the data" in said
+    assert "Do the forecasts still hold" in said
     assert "Run after run" in said
     assert "No rule was found broken" in said
-    assert len(app.get("plotly_chart")) == 2  # windows, and the two runs
+    assert len(app.get("plotly_chart")) == 3  # windows, forecasts, and the two runs
     assert app.query_params["window"] == "14"
     assert not [text for text in every_markdown(app) if UNESCAPED.search(text)]
 

@@ -77,6 +77,23 @@ def test_a_moved_knob_changes_the_answer_and_the_link_and_can_be_undone(tune):
     assert not app.exception
 
 
+def foot(app) -> list[str]:
+    """What stands at the foot of the window."""
+    begun = ("**NDCG@10", "**Nothing moves.**")
+    return [one.value.replace("\\", "") for one in app.markdown if one.value.startswith(begun)]
+
+
+def test_the_answer_stays_in_sight_in_one_line_while_a_knob_is_moved(tune):
+    app = tune(policy=link(FLOOR))
+    (first,) = foot(app)
+    assert " served better, " in first
+    slider(app, "Floor").set_value(0.2).run()
+    assert foot(app) == ["**Nothing moves.**"]
+    app.session_state["part"] = "Policies"
+    app.run()
+    assert foot(app) == []
+
+
 def test_a_knob_at_rest_moves_nothing(tune):
     app = tune(policy=link(FLOOR))
     slider(app, "Floor").set_value(0.0).run()

@@ -14,7 +14,7 @@ from core.schema.documents import DATASETS, RUNS, Run
 from core.schema.policies import MOST_STEPS, PolicySettings, Step
 from core.store.workspace import Workspace
 from core.workflow.policies.saved import Label, save_policy
-from tests.pages.test_tune import answer, button, link, slider, text_of
+from tests.pages.test_tune import answer, button, foot, link, slider, text_of
 
 FLOOR = ("exposure_limits", {"items_by": "brand", "floor": 0.9})
 NARROW = {"width": 15, "steps": [FLOOR]}
@@ -146,5 +146,6 @@ def test_a_step_that_a_shop_without_prices_cannot_take_leads_back(open_page, sho
     app = open_page("tune", workspace.root, run=run.id, by="age", policy=asked)
     assert not app.exception
     assert "no price" in text_of(app)
+    assert foot(app) == []
     button(app, "Begin anew without steps").click().run()
     assert "Nothing moves" in answer(app)

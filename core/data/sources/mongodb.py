@@ -72,7 +72,12 @@ def collected(workspace: Workspace, settings: DatasetSettings, progress: Progres
         SettingsError: no collections are named, or `events` is not among them. TableError: a collection is empty,
         or has no value of a required column. SourceUnavailable: the database does not answer.
     """
-    mongodb, reached = checked(settings), 0.0
+    return collected_tables(workspace, checked(settings), progress)
+
+
+def collected_tables(workspace: Workspace, mongodb: MongoSettings, progress: Progress) -> Path:
+    """The same of whatever tables are named."""
+    reached = 0.0
 
     def told(stage: str, fraction: float, message: str = "") -> None:
         nonlocal reached

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 
 from core.data.dataset import load, table
+from core.data.inputs import ModelInputs
+from core.data.reactions import Dismissed
 from core.errors import InputError
 from core.fairness.groups import group_labels
 from core.models.history import History, index_history
@@ -32,9 +34,19 @@ class Recommender:
     material: Material
 
     @cached_property
-    def history(self) -> History:
+    def inputs(self) -> ModelInputs:
         """Up to the test window: what the reported lists rest on."""
-        return index_history(self.material.inputs(HISTORY_BEFORE["test"]))
+        return self.material.inputs(HISTORY_BEFORE["test"])
+
+    @cached_property
+    def history(self) -> History:
+        """The same, indexed."""
+        return index_history(self.inputs)
+
+    @property
+    def dismissed(self) -> Dismissed | None:
+        """What the reported lists may not hold."""
+        return self.inputs.dismissed
 
     @cached_property
     def everything(self) -> History:

@@ -94,6 +94,19 @@ class Ground:
             self._grouped[key] = self._item_groups(by)
         return self._grouped[key]
 
+    def items_of(self, by: str | None, name: str) -> np.ndarray:
+        """bool (I,) which items are of a group.
+
+        Raises:
+            SettingsError, NotFound: as `item_groups`; NotFound where there is no group of that name, too.
+        """
+        groups = self.item_groups(by)
+        if name not in groups.names:
+            raise NotFound(
+                f"There is no group '{name[:60]}' of {groups.attribute}; there are: {', '.join(groups.names)[:300]}."
+            )
+        return groups.codes == groups.names.index(name)
+
     def _item_groups(self, by: str) -> ItemGroups:
         if by == PROVIDER_SIZE:
             return self._provider_sizes()
@@ -148,6 +161,17 @@ class Ground:
         if key not in self._grouped:
             self._grouped[key] = self._user_groups(by, bins)
         return self._grouped[key]
+
+    def users_of(self, by: str, name: str, bins: int = BINS) -> np.ndarray:
+        """bool (U,) which users are of a group.
+
+        Raises:
+            NotFound: no such attribute, or no group of that name that may be told apart.
+        """
+        groups = self.user_groups(by, bins)
+        if name not in groups.names:
+            raise NotFound(f"There is no group '{name[:60]}' of {by} that may be told apart.")
+        return groups.codes == groups.names.index(name)
 
     def _user_groups(self, by: str, bins: int) -> UserGroups:
         found = group_labels(self.shop.users, (by,), bins=bins)

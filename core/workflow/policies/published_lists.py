@@ -18,6 +18,7 @@ from core.progress import Progress
 from core.schema.documents import PUBLICATIONS, RECOMMENDATIONS, Publication, Serving, now
 from core.schema.tables import ITEM_ID, SCORE, USER_ID
 from core.store.workspace import Workspace
+from core.workflow.policies.line import line_of
 
 WRITING, STORED, SWEEPING, GONE = "writing", "stored", "sweeping", "gone"
 KEPT = 2  # publications with rows
@@ -118,8 +119,9 @@ def _taken(workspace: Workspace, publication: Publication, until: datetime) -> b
 
 
 def publications(workspace: Workspace, dataset_id: str) -> list[Publication]:
-    """Every publication of a dataset, newest first, also those that never got as far as being served."""
+    """Every publication of a dataset's line, newest first, also those that never got as far as being served."""
+    line = line_of(workspace, dataset_id)
     found = workspace.documents.find(
-        PUBLICATIONS, field="dataset", value=dataset_id, sort="created_at", descending=True
+        PUBLICATIONS, field="dataset", value=line, sort="created_at", descending=True
     )
     return [Publication.model_validate(document) for document in found]

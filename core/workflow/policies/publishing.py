@@ -4,8 +4,8 @@ What a shop reads changes in one write, the last one (`serving.py`). Killed befo
 later publication sweeps what was written; killed after it, the new ones are.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import pandas as pd
 
@@ -15,8 +15,9 @@ from core.progress import Progress, part_of, quiet
 from core.schema.documents import PUBLICATIONS, Policy, Publication, Serving, new_id, now
 from core.schema.settings import Split, settings_from
 from core.schema.tables import USER_ID
-from core.store.trail import record
+from core.store.trail import read, record
 from core.store.workspace import Workspace
+from core.workflow.policies.compared import require_comparison
 from core.workflow.policies.governance import governance
 from core.workflow.policies.published_lists import (
     STORED,
@@ -28,9 +29,10 @@ from core.workflow.policies.published_lists import (
 )
 from core.workflow.policies.rerank import rerank
 from core.workflow.policies.saved import Signature, load_policy, settings_of
-from core.workflow.policies.serving import serve, servings
+from core.workflow.policies.serving import Asked, serve, servings
 from core.workflow.policies.signing import require_approval
 from core.workflow.recommending import with_own_ids
+from core.workflow.runs import load_run
 
 MAKING = 0.3  # of the time: the lists themselves
 
@@ -50,26 +52,33 @@ def publish(
     *,
     author: str,
     split: Split = "test",
+    job: str | None = None,
     progress: Progress = quiet,
 ) -> Switched:
     """Make everybody's lists under a saved policy, of the candidates of its run, and let the shop read them.
 
     Args:
         policy_id: id, name or name@version. split: whose candidates; those for test know all but the last window.
+        job: what this is done for; where an earlier attempt at it came as far as the switch, nothing is done again.
 
     Raises:
-        NotFound, SettingsError, InputError: no such policy, it is not approved where that is needed, or these data do not
-            allow its steps.
+        NotFound, SettingsError, InputError: no such policy, it is not approved where that is needed, its run was not
+            compared with the one that it follows, or these data do not allow its steps.
         StoreError: the store does not answer. Whatever is raised, what was served is served still.
     """
     author = _signed(author)
     policy = load_policy(workspace, policy_id)
+    if done := _done_before(workspace, policy.dataset, job):
+        return done
+    run = load_run(workspace, policy.run)
     require_approval(workspace, policy)
+    require_comparison(workspace, run)
     progress("Making lists", 0.0)
-    made = rerank(workspace, policy.run, settings_of(policy), split=split)
-    lists = with_own_ids(workspace, load(workspace, policy.dataset), made.lists)
+    made = rerank(workspace, run.id, settings_of(policy), split=split)
+    lists = with_own_ids(workspace, load(workspace, run.dataset), made.lists)
     rest = part_of(progress, MAKING, 1.0)
-    return put_out(workspace, policy, lists, split=split, author=author, notes=made.notes, progress=rest)
+    asked = {"split": split, "author": author, "job": job, "notes": made.notes}
+    return put_out(workspace, policy, lists, **asked, progress=rest)
 
 
 def put_out(
@@ -79,6 +88,7 @@ def put_out(
     *,
     split: str,
     author: str,
+    job: str | None = None,
     notes: tuple[str, ...] = (),
     progress: Progress = quiet,
 ) -> Switched:
@@ -108,32 +118,40 @@ def put_out(
         state=WRITING,
         beat=now(),
     )
-    return _stored_and_served(workspace, publication, lists, author=author, by="publish", progress=progress)
+    asked = Asked(author, "publish", job)
+    return _stored_and_served(workspace, publication, lists, asked, progress)
 
 
 def _stored_and_served(
     workspace: Workspace,
     publication: Publication,
     lists: pd.DataFrame,
-    *,
-    author: str,
-    by: Literal["publish", "rollback"],
+    asked: Asked,
     progress: Progress,
 ) -> Switched:
     workspace.documents.insert(PUBLICATIONS, publication.dump())
     write_rows(workspace, publication.id, lists, progress)
-    return _switched(workspace, publication, author=author, by=by)
+    return _switched(workspace, publication, asked)
 
 
-def _switched(
-    workspace: Workspace, publication: Publication, *, author: str, by: Literal["publish", "rollback"]
-) -> Switched:
+def _switched(workspace: Workspace, publication: Publication, asked: Asked) -> Switched:
     _require_approval(workspace, publication)  # also where that was not needed yet when the rows were begun
-    serving = serve(workspace, publication, author=author, by=by)
-    about = {"serving": serving.id, **publication.model_dump(include={"dataset", "run", "policy"})}
-    did = "published" if by == "publish" else "rolled_back"
-    details = {"number": serving.number, "publication": publication.id}
-    record(workspace, did, who=author, about=about, details=details, left=serving)
+    about = {"run": publication.run, "dataset": load_run(workspace, publication.run).dataset}
+    serving = serve(workspace, publication, asked)
+    _tell(workspace, serving, about)
+    return _tidied(workspace, serving, publication)
+
+
+def _tell(workspace: Workspace, serving: Serving, about: Mapping[str, str]) -> None:
+    """Enter the switch into the trail."""
+    did = "published" if serving.by == "publish" else "rolled_back"
+    about = {"serving": serving.id, **about, "policy": serving.policy}
+    details = {"number": serving.number, "publication": serving.publication}
+    record(workspace, did, who=serving.author, about=about, details=details, left=serving)
+
+
+def _tidied(workspace: Workspace, serving: Serving, publication: Publication) -> Switched:
+    """Remove the rows of older lists."""
     notes = tuple(publication.notes)
     try:
         sweep(workspace, serving, servings(workspace, publication.dataset))
@@ -142,17 +160,38 @@ def _switched(
     return Switched(serving, publication, notes)
 
 
+def _done_before(workspace: Workspace, line: str, job: str | None) -> Switched | None:
+    """What an earlier attempt at a job switched to, where its worker died before it could say so."""
+    log = [] if job is None else servings(workspace, line)
+    serving = next((one for one in log if one.job == job), None)
+    if serving is None:
+        return None
+    publication = next(one for one in publications(workspace, line) if one.id == serving.publication)
+    if not any(entry.about.get("serving") == serving.id for entry in read(workspace).entries):
+        run = load_run(workspace, publication.run)
+        _tell(workspace, serving, {"run": run.id, "dataset": run.dataset})
+    return _tidied(workspace, serving, publication)
+
+
 def rollback(
-    workspace: Workspace, dataset_id: str, *, author: str, to: str | None = None, progress: Progress = quiet
+    workspace: Workspace,
+    dataset_id: str,
+    *,
+    author: str,
+    to: str | None = None,
+    job: str | None = None,
+    progress: Progress = quiet,
 ) -> Switched:
     """Serve lists again that were served before: at once where their rows are there, else restored from their table.
 
     Args:
+        dataset_id: any dataset of the line; the lists may be of another one of it.
         to: a publication, or a saved policy (id, name, name@version): the lists last served under it. None: those served
             before the present ones.
+        job: as for `publish`.
 
     Raises:
-        NotFound: nothing is published, or no such publication or policy.
+        NotFound: no such dataset, nothing is published, or no such publication or policy.
         SettingsError: it was never served, or is now, or its policy is not approved where that is needed.
         StoreError: the store does not answer, or the table is damaged. Then what was served is served still.
     """
@@ -160,6 +199,9 @@ def rollback(
     log = servings(workspace, dataset_id)
     if not log:
         raise NotFound(f"Nothing is published for dataset '{dataset_id[:80]}'.")
+    if done := _done_before(workspace, log[0].dataset, job):
+        return done
+    asked = Asked(author, "rollback", job)
     everything = {publication.id: publication for publication in publications(workspace, dataset_id)}
     origins = [everything[serving.publication].origin for serving in log]
     wanted = _wanted(workspace, log, origins, to)
@@ -168,10 +210,10 @@ def rollback(
     for publication in same:
         try:
             if publication.state == STORED:
-                return _switched(workspace, publication, author=author, by="rollback")
+                return _switched(workspace, publication, asked)
         except ListsSwept:  # a moment ago: they are restored
             continue
-    return _restored(workspace, everything[wanted], author, progress)
+    return _restored(workspace, everything[wanted], asked, progress)
 
 
 def _wanted(workspace: Workspace, log: list[Serving], origins: list[str], to: str | None) -> str:
@@ -192,11 +234,11 @@ def _wanted(workspace: Workspace, log: list[Serving], origins: list[str], to: st
     return named[0]
 
 
-def _restored(workspace: Workspace, former: Publication, author: str, progress: Progress) -> Switched:
+def _restored(workspace: Workspace, former: Publication, asked: Asked, progress: Progress) -> Switched:
     lists = workspace.artefacts.read_table(former.table)
     change = {"id": new_id("publication"), "created_at": now(), "state": WRITING, "beat": now()}
     again = former.model_copy(update=change)
-    return _stored_and_served(workspace, again, lists, author=author, by="rollback", progress=progress)
+    return _stored_and_served(workspace, again, lists, asked, progress)
 
 
 def _require_approval(workspace: Workspace, publication: Publication) -> None:

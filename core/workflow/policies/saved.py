@@ -13,6 +13,7 @@ from core.schema.policies import PolicySettings
 from core.schema.settings import Settings, settings_from
 from core.store.trail import record
 from core.store.workspace import Workspace
+from core.workflow.policies.line import line_of
 from core.workflow.policies.steps import reranker
 from core.workflow.runs import load_run
 
@@ -84,7 +85,7 @@ def save_policy(
 ) -> Policy:
     """Keep a policy under the next version of its name, whoever else saves at the same time.
 
-    Settings left at their default are kept as well, so that a later default does not change what was signed.
+    Versions are counted within the line of the run's dataset, whichever run of it a policy is for. Settings left at their default are kept as well, so that a later default does not change what was signed.
 
     Args:
         measured: `TradeOff.record()` on validation, where that was looked at.
@@ -93,17 +94,18 @@ def save_policy(
         NotFound: no such run. SettingsError: a step or a setting that there is not.
     """
     run = load_run(workspace, run_id)
+    line = line_of(workspace, run.dataset)
     described = {
-        "dataset": run.dataset,
+        "dataset": line,
         "run": run.id,
         **label.model_dump(),
         "created_at": now(),
         "settings": _complete(settings).model_dump(mode="json"),
         "measured": measured,
     }
-    version = max((policy.version for policy in _versions(workspace, label.name, run.dataset)), default=0) + 1
+    version = max((policy.version for policy in _versions(workspace, label.name, line)), default=0) + 1
     while True:
-        saved = Policy(_id=_policy_id(run.dataset, label.name, version), version=version, **described)
+        saved = Policy(_id=_policy_id(line, label.name, version), version=version, **described)
         try:
             workspace.documents.insert(POLICIES, saved.dump())
             break
@@ -126,13 +128,13 @@ def _complete(settings: PolicySettings) -> PolicySettings:
     return settings.model_copy(update={"steps": steps})
 
 
-def _policy_id(dataset: str, name: str, version: int) -> str:
-    return f"policy-{hashlib.sha256(f'{dataset} {name}'.encode()).hexdigest()[:16]}-{version}"
+def _policy_id(line: str, name: str, version: int) -> str:
+    return f"policy-{hashlib.sha256(f'{line} {name}'.encode()).hexdigest()[:16]}-{version}"
 
 
 def list_policies(workspace: Workspace, *, dataset: str | None = None, limit: int = 200) -> list[Policy]:
-    """Saved policies, newest first; of one dataset if given."""
-    field = {"field": "dataset", "value": dataset} if dataset else {}
+    """Saved policies, newest first; of the line of one dataset if given."""
+    field = {"field": "dataset", "value": line_of(workspace, dataset)} if dataset else {}
     found = workspace.documents.find(POLICIES, sort="created_at", descending=True, limit=limit, **field)
     return [Policy.model_validate(document) for document in found]
 
@@ -141,11 +143,11 @@ def load_policy(workspace: Workspace, reference: str, *, dataset: str | None = N
     """A saved policy by its id, by name@version, or by name: then its newest version.
 
     Args:
-        dataset: the one that it has to be for.
+        dataset: one of the line that it has to be for.
 
     Raises:
-        NotFound: there is none; the message names some that there are. SettingsError: it was saved for another dataset, or
-            the name alone does not say for which.
+        NotFound: there is none; the message names some that there are. SettingsError: it was saved for other data, or the
+            name alone does not say for which.
     """
     document = workspace.documents.get(POLICIES, reference) if ID_PATTERN.fullmatch(reference) else None
     found = [Policy.model_validate(document)] if document else _by_name(workspace, reference)
@@ -153,15 +155,16 @@ def load_policy(workspace: Workspace, reference: str, *, dataset: str | None = N
         named = list_policies(workspace, dataset=dataset, limit=NAMED)
         known = ", ".join(policy.reference for policy in named) or "none yet"
         raise NotFound(f"There is no saved policy '{reference[:80]}'. Latest saved: {known}.")
-    datasets = sorted({policy.dataset for policy in found})
-    if dataset is None and len(datasets) > 1:
+    lines = sorted({policy.dataset for policy in found})
+    if dataset is None and len(lines) > 1:
         raise SettingsError(
-            f"'{reference[:80]}' was saved for several datasets ({', '.join(datasets)}); write the policy's id."
+            f"'{reference[:80]}' was saved for several datasets ({', '.join(lines)}); write the policy's id."
         )
-    of_it = [policy for policy in found if dataset in (None, policy.dataset)]
+    asked = None if dataset is None else line_of(workspace, dataset)
+    of_it = [policy for policy in found if asked in (None, policy.dataset)]
     if not of_it:
         raise SettingsError(
-            f"The policy '{reference[:80]}' was saved for dataset {datasets[0]}, not for {dataset}."
+            f"The policy '{reference[:80]}' was saved for dataset {lines[0]}, not for {dataset}."
         )
     return max(of_it, key=lambda policy: policy.version)
 
@@ -176,11 +179,11 @@ def _by_name(workspace: Workspace, reference: str) -> list[Policy]:
     return [policy for policy in found if str(policy.version) == version] if mark else found
 
 
-def _versions(workspace: Workspace, name: str, dataset: str | None = None) -> list[Policy]:
-    """Every version of a name."""
+def _versions(workspace: Workspace, name: str, line: str | None = None) -> list[Policy]:
+    """Every version of a name; of one line if given."""
     documents = workspace.documents.find(POLICIES, field="name", value=name)
     found = [Policy.model_validate(document) for document in documents]
-    return [policy for policy in found if dataset in (None, policy.dataset)]
+    return [policy for policy in found if line in (None, policy.dataset)]
 
 
 def settings_of(policy: Policy) -> PolicySettings:

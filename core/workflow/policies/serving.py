@@ -11,7 +11,17 @@ from typing import Literal
 from core.errors import DuplicateId, NotFound
 from core.schema.documents import RECOMMENDATIONS, SERVINGS, Publication, Serving, now
 from core.store.workspace import Workspace
+from core.workflow.policies.line import line_of
 from core.workflow.policies.published_lists import STORED, hold, row_id
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who wants a switch, how, and the job that it is done for, if it is done for one."""
+
+    author: str
+    by: Literal["publish", "rollback"]
+    job: str | None = None
 
 
 @dataclass(frozen=True)
@@ -24,36 +34,40 @@ class ServedList:
 
 
 def servings(workspace: Workspace, dataset_id: str, *, limit: int | None = None) -> list[Serving]:
-    """The log, newest first: the first entry is the present one."""
+    """The log of a dataset's line, newest first: the first entry is the present one.
+
+    Raises:
+        NotFound: no such dataset.
+    """
+    line = line_of(workspace, dataset_id)
     found = workspace.documents.find(
-        SERVINGS, field="dataset", value=dataset_id, sort="number", descending=True, limit=limit
+        SERVINGS, field="dataset", value=line, sort="number", descending=True, limit=limit
     )
     return [Serving.model_validate(document) for document in found]
 
 
-def serve(
-    workspace: Workspace, publication: Publication, *, author: str, by: Literal["publish", "rollback"]
-) -> Serving:
+def serve(workspace: Workspace, publication: Publication, asked: Asked) -> Serving:
     """Make a publication the present one: one write, which is the last of publishing.
 
     Raises:
         ListsSwept: its rows are not all there any more; what was served is served still.
     """
-    dataset = publication.dataset
+    line = publication.dataset
     while True:
-        present = next(iter(servings(workspace, dataset, limit=1)), None)
+        present = next(iter(servings(workspace, line, limit=1)), None)
         hold(workspace, publication.id, STORED)  # between the look and the write: see `sweep`
         number = 1 if present is None else present.number + 1
         serving = Serving(
-            _id=f"serving-{hashlib.sha256(dataset.encode()).hexdigest()[:16]}-{number}",
-            dataset=dataset,
+            _id=f"serving-{hashlib.sha256(line.encode()).hexdigest()[:16]}-{number}",
+            dataset=line,
             number=number,
             publication=publication.id,
             policy=publication.policy,
-            author=author,
+            author=asked.author,
             at=now(),
-            by=by,
+            by=asked.by,
             replaced=None if present is None else present.publication,
+            job=asked.job,
         )
         try:
             workspace.documents.insert(SERVINGS, serving.dump())
@@ -63,10 +77,13 @@ def serve(
 
 
 def served(workspace: Workspace, dataset_id: str, user_id: str) -> ServedList | None:
-    """What a shop shows a user now, in two look-ups; None for a user without a list.
+    """What a shop shows a user now; None for a user without a list.
+
+    Args:
+        dataset_id: any dataset of the shop's line.
 
     Raises:
-        NotFound: nothing is published for this dataset.
+        NotFound: no such dataset, or nothing is published for its line.
     """
     present = _present(workspace, dataset_id)
     while True:

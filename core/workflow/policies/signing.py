@@ -17,7 +17,9 @@ from core.schema.settings import settings_from
 from core.store.trail import digest, record
 from core.store.workspace import Workspace
 from core.workflow.policies.governance import governance
+from core.workflow.policies.line import line_of
 from core.workflow.policies.saved import JOINERS, Signature, load_policy, plain_lines
+from core.workflow.runs import load_run
 
 
 class Remark(Signature):
@@ -83,8 +85,9 @@ def decisions(workspace: Workspace, policy_id: str) -> list[Decision]:
 
 
 def last_decisions(workspace: Workspace, dataset_id: str) -> dict[str, Decision]:
-    """The last one about each policy of a dataset, by the policy's id; none about those that nobody proposed."""
-    found = workspace.documents.find(DECISIONS, field="dataset", value=dataset_id, sort="number")
+    """The last one about each policy of a dataset's line, by the policy's id; none about those that nobody proposed."""
+    line = line_of(workspace, dataset_id)
+    found = workspace.documents.find(DECISIONS, field="dataset", value=line, sort="number")
     return {document["policy"]: Decision.model_validate(document) for document in found}
 
 
@@ -114,6 +117,7 @@ def _decide(
     decided: Literal["proposed", "approved", "returned"],
     remark: Remark,
 ) -> Decision:
+    dataset = load_run(workspace, policy.run).dataset
     while True:
         last, content = next(iter(decisions(workspace, policy.id)), None), _content(workspace, policy)
         _check(policy, content, last, decided, remark.author)
@@ -133,7 +137,7 @@ def _decide(
             break
         except DuplicateId:  # another one was quicker
             continue
-    about = {"dataset": policy.dataset, "policy": policy.id, "decision": made.id}
+    about = {"dataset": dataset, "policy": policy.id, "decision": made.id}
     record(workspace, decided, who=made.author, about=about, details={"name": policy.reference}, left=made)
     return made
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from core.errors import NotFound, SettingsError
+from core.errors import SettingsError
 from core.fairness.exposure.item_groups import ItemGroups
 from core.recommend.rerank.batch import Candidates
 from core.recommend.rerank.calibrated import CalibratedSettings, calibrated
@@ -86,14 +86,9 @@ def _max_min(candidates: Candidates, ground: Ground, settings: MaxMinSettings) -
 
 
 def _penalty(candidates: Candidates, ground: Ground, settings: TwoSidedPenaltySettings) -> Reranked:
-    inside = _members(ground.item_groups(settings.items_by), settings.item_group)
-    users = ground.user_groups(settings.by, settings.bins)
-    if settings.user_group not in users.names:
-        raise NotFound(
-            f"There is no group '{settings.user_group[:60]}' of {settings.by} that may be told apart."
-        )
-    own = (users.codes == users.names.index(settings.user_group)).astype(np.int32)
-    two = UserGroups(("all others", settings.user_group), own)
+    inside = ground.items_of(settings.items_by, settings.item_group)
+    own = ground.users_of(settings.by, settings.user_group, settings.bins)
+    two = UserGroups(("all others", settings.user_group), own.astype(np.int32))
     kinds = Kinds(inside.astype(np.int64), np.eye(2))
     sizes = np.bincount(kinds.codes, minlength=2) / len(inside)
     opened = market_of(candidates, kinds, ground, two)
@@ -139,7 +134,7 @@ def _deal_access(candidates: Candidates, ground: Ground, settings: DealAccessSet
 
 
 def _fa_star_ir(candidates: Candidates, ground: Ground, settings: FaStarIrSettings) -> Reranked:
-    protected = _members(ground.item_groups(settings.items_by), settings.protected)
+    protected = ground.items_of(settings.items_by, settings.protected)
     asked = {"k": ground.k, "p": settings.share, "alpha": settings.alpha}
     found = fa_star_ir(candidates, protected, **asked)
     failing = int((~passes(found, protected, **asked) & candidates.filled[:, 0]).sum())
@@ -193,15 +188,6 @@ def _xquad(candidates: Candidates, ground: Ground, settings: XquadSettings) -> R
 
 def _kinds(groups: ItemGroups) -> Kinds:
     return Kinds(groups.codes, np.eye(len(groups.names)))
-
-
-def _members(groups: ItemGroups, name: str) -> np.ndarray:
-    """bool (I,) which items are of the group of that name."""
-    if name not in groups.names:
-        raise NotFound(
-            f"There is no group '{name[:60]}' of {groups.attribute}; there are: {', '.join(groups.names)[:300]}."
-        )
-    return groups.codes == groups.names.index(name)
 
 
 RERANKERS: Mapping[str, Reranker] = {

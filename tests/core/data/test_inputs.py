@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.data.inputs import model_inputs, positives
+from core.data.inputs import model_inputs, positives, without_users
 from core.schema.tables import UNKNOWN
 
 N_USERS = 6
@@ -142,6 +142,47 @@ def test_ratings_are_those_of_the_catalogue_given_before_the_split_and_before_th
     assert inputs.ratings.values.tolist() == [5.0, 3.0]
     assert inputs.ratings.users.tolist() == [0, 1]
     assert inputs.ratings.items.tolist() == [1, 0]
+
+
+def judged(*rows) -> pd.DataFrame:
+    """Judgements (user, item, rating, dismissed)."""
+    return pd.DataFrame(rows, columns=["user", "item", "rating", "dismissed"])
+
+
+EVENTS = shop([(0, 1, 0, 0, "purchase", 0), (0, 1, 1, 9, "purchase", 1), (1, 1, 2, 5, "purchase", 1)])
+JUDGED = judged((1, 2, 1.0, True), (0, 3, np.nan, True), (0, 0, 4.0, False), (1, 5, 2.0, False))
+
+
+@pytest.mark.parametrize("until", ["train", "validation", "test"])
+def test_what_analysts_rated_holds_at_any_moment_as_if_given_just_before_it(until):
+    inputs = model_inputs(
+        EVENTS,
+        item_table(),
+        n_users=2,
+        until=until,
+        ratings=rated((0, 1, 2, 5.0)),
+        judgements=JUDGED,
+    )
+    found = inputs.ratings
+    assert list(zip(found.users, found.items, found.values, strict=True)) == [
+        (0, 1, 5.0),
+        (1, 2, 1.0),
+        (0, 0, 4.0),
+    ]  # nothing of what is outside of the catalogue, or says no rating
+    assert found.times[1:].tolist() == [inputs.at - 1] * 2
+    alone = model_inputs(EVENTS, item_table(), n_users=2, until=until, judgements=JUDGED)
+    assert alone.ratings.values.tolist() == [1.0, 4.0]
+
+
+def test_data_without_ratings_and_judgements_have_none():
+    assert model_inputs(EVENTS, item_table(), n_users=2, until="train").ratings is None
+
+
+def test_users_without_answers_leave_those_of_the_others_as_they_are():
+    rows = [(user, item, 0, 80, "purchase", 2) for user in range(4) for item in range(user + 1)]
+    answers = without_users(positives(shop(rows), 4, 5, "test"), np.array([1, 3, 4]))
+    assert answers.offsets.tolist() == [0, 1, 1, 4, 4, 4]
+    assert answers.items.tolist() == [0, 0, 1, 2]
 
 
 def test_what_the_model_may_know_of_users_are_the_categories_it_is_given():

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from core.data.reactions import Dismissed
 from core.explain import counterfactual
 from core.explain.counterfactual import smallest_removal
 from core.explain.without import Asked, variants
@@ -116,6 +117,18 @@ def test_taking_nothing_out_changes_nothing(shop):
         assert found.place[0] == place + 1
         assert found.score[0] == pytest.approx(values[0, place], abs=1e-5)
         assert (found.margin[0] > 0) == (place < 3)
+
+
+def test_what_the_user_dismissed_takes_no_place_in_any_of_the_lists(shop):
+    _, model, history = shop
+    ((_, items, values),) = rank(model, history, np.array([6]), task=KEEP, k=12, device=CPU)
+    first, second = (int(item) for item in items[0, :2])
+    gone = Dismissed(np.array([3, 6, 7]), np.array([second, first, second]))
+    asked = Asked(model, history, KEEP, 6, second, 3, gone)
+    found = asked.without([frozenset(), frozenset({first})])
+    assert found.place[0] == 1
+    assert found.score[0] == pytest.approx(values[0, 1], abs=1e-5)
+    assert Asked(model, history, KEEP, 6, first, 3, gone).without([frozenset()]).margin[0] == -np.inf
 
 
 @pytest.mark.parametrize("user", [2, 3, 7, 11])

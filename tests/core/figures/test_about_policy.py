@@ -16,6 +16,7 @@ from core.figures.about_policy import (
     gains_reading,
     gains_sentence,
     gap_table,
+    in_short,
     policy_words,
     shown_changes,
     shown_gaps,
@@ -202,6 +203,19 @@ def test_gaps_of_users_and_of_products_are_counted_apart():
     assert found["Unequal gaps, users"].value == "2 (was 2)"
     assert found["Unequal shares, products"].value == "0 (was 1)"
     assert found["Unequal shares, products"].note.startswith("● 2 equal (1)")
+
+
+def test_the_answer_in_one_line_has_accuracy_gaps_and_who_gains():
+    options = {"k": 10, "moved": 0.4}
+    told = in_short(changes(), BEFORE, AFTER, counts(("all", 1, 2, 3)), **options).replace("\\", "")
+    assert told == (
+        "**NDCG@10 0.417, −0.0070 [−0.0095, −0.0046]** (lower) · 2 of 3 gaps unequal (2 before, 1 closed and 1 opened) · "
+        "1 served better, 2 worse"
+    )
+    hidden = AFTER.assign(suppressed=True)
+    assert "gap" not in in_short(changes(), hidden, hidden, counts(("all", 1, 2, 3)), **options)
+    still = in_short(changes(), BEFORE, BEFORE, counts(("all", 0, 0, 6)), k=10, moved=0.0)
+    assert still == "**Nothing moves.**"
 
 
 def test_an_answer_without_judged_gaps_says_nothing_of_them():

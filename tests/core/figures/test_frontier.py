@@ -18,6 +18,7 @@ from core.figures.about_frontier import (
 )
 from core.figures.frontier import STYLES, frontier_figure, outside, window
 from core.figures.groups import UNNAMED
+from core.figures.layout import NULL
 
 MEASURE = "attention_to_move@10"
 STEPS = ("current", "exposure_limits", "exposure_limits", "xquad", "propensity")
@@ -71,7 +72,9 @@ def test_every_point_is_drawn_once_and_carries_its_number():
 def test_beaten_points_are_faint_and_without_whiskers_and_what_is_not_told_apart_is_shaded():
     drawn = frontier_figure(made(), measure=MEASURE, k=10)
     beaten = named(drawn)["Popularity correction (IPS)"]
-    assert beaten.opacity < 0.4
+    assert beaten.marker.color.startswith("rgba(")
+    assert float(beaten.marker.color.rstrip(")").split(", ")[-1]) < 0.5
+    assert beaten.marker.line.color == NULL  # a grey that is seen on light and on dark pages
     assert beaten.error_x.array is None
     shade = next(trace for trace in drawn.data if trace.name.startswith("shaded"))
     assert list(shade.x) == [0.0, 0.001]

@@ -116,6 +116,7 @@ def test_the_next_dataset_holds_the_feedback_and_is_of_the_same_line(shop):
     keep(workspace, dataset, flagged, "impressions", origin="hand", name="by hand", who="Ann")
     found = prepare(workspace, "complete_journey", SLICE, follows=dataset.id)
     assert (found.first, found.line, len(found.feedback)) == (dataset.id, dataset.id, 3)
+    assert found.name == f"{dataset.name}, with feedback"
     assert set(found.tables) - set(dataset.tables) == {"impressions", "service", "judgements"}
     assert len(table(workspace, found, "impressions")) == 40
     assert found.counts["events"] == dataset.counts["events"] + 5

@@ -5,30 +5,17 @@ import multiprocessing
 import pytest
 
 from core.errors import NotFound, SettingsError
-from core.schema.documents import POLICIES, RUNS
+from core.schema.documents import DATASETS, POLICIES, RUNS
 from core.schema.policies import PolicySettings, Step
 from core.schema.settings import settings_from
+from core.store.trail import read
 from core.store.workspace import Workspace
 from core.workflow.policies.saved import Label, list_policies, load_policy, save_policy, settings_of
 from core.workflow.policies.steps import RERANKERS
+from tests.core.workflow.policies.made_line import made_dataset, made_run
 from tests.core.workflow.policies.made_policies import MOVES, policy
 
 FLOOR = policy(("exposure_limits", {"items_by": "brand", "floor": 0.9}))
-RUN = {
-    "_id": "run-one",
-    "dataset": "ds-one",
-    "name": "",
-    "settings": {},
-    "created_at": "2024-01-01T00:00:00+00:00",
-    "device": "cpu",
-    "device_reason": "",
-    "seconds": 0,
-    "sequences_per_second": 0,
-    "history": [],
-    "metrics": {},
-    "baselines": {},
-    "artefacts": {},
-}
 
 
 def label(name: str = "Fair brands", **others) -> Label:
@@ -37,9 +24,11 @@ def label(name: str = "Fair brands", **others) -> Label:
 
 @pytest.fixture
 def runs(workspace):
-    """A workspace with two runs of two datasets that nothing was trained for."""
-    workspace.documents.insert(RUNS, RUN)
-    workspace.documents.insert(RUNS, RUN | {"_id": "run-two", "dataset": "ds-two"})
+    """A workspace with runs of two datasets, and of a newer one of the line of the first; nothing was trained for them."""
+    for dataset, first in (("ds-one", None), ("ds-two", None), ("ds-newer", "ds-one")):
+        workspace.documents.insert(DATASETS, made_dataset(dataset, first=first).dump())
+        run = made_run(dataset.replace("ds", "run"), dataset)
+        workspace.documents.insert(RUNS, run.dump())
     return workspace
 
 
@@ -77,6 +66,22 @@ def test_the_same_name_again_is_the_next_version_and_the_former_stays(runs):
     with pytest.raises(SettingsError, match="several datasets"):
         load_policy(runs, "Fair brands")
     assert load_policy(runs, "Fair brands@2") == second
+
+
+def test_versions_are_counted_within_a_line_and_a_policy_belongs_to_its_run(runs):
+    first = save_policy(runs, "run-one", FLOOR, label())
+    carried = save_policy(runs, "run-newer", settings_of(first), label())
+    assert [(one.version, one.run, one.dataset) for one in (first, carried)] == [
+        (1, "run-one", "ds-one"),
+        (2, "run-newer", "ds-one"),
+    ]
+    for dataset in ("ds-one", "ds-newer"):
+        assert list_policies(runs, dataset=dataset) == [carried, first]
+        assert load_policy(runs, "Fair brands", dataset=dataset) == carried
+        assert load_policy(runs, first.id, dataset=dataset) == first
+    assert load_policy(runs, "Fair brands") == carried
+    entries = [(one.about["run"], one.about["dataset"]) for one in read(runs).entries]
+    assert entries == [("run-newer", "ds-newer"), ("run-one", "ds-one")]
 
 
 def test_what_was_saved_for_another_dataset_is_refused(runs):

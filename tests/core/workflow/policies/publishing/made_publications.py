@@ -7,21 +7,24 @@ from typing import Any
 
 import pandas as pd
 
-from core.schema.documents import POLICIES, RECOMMENDATIONS, Policy
+from core.schema.documents import DATASETS, POLICIES, RECOMMENDATIONS, RUNS, Policy
 from core.store.workspace import Workspace
 from core.workflow.policies import published_lists
 from core.workflow.policies.publishing import Switched, put_out
 from core.workflow.policies.serving import served, servings
+from tests.core.workflow.policies.made_line import made_dataset, made_run
 
-DATASET, USERS, K, BATCH = "ds-made", 50, 3, 20
+DATASET, NEWER, OTHER = "ds-made", "ds-newer", "ds-other"  # the second is of the line of the first
+RUN, NEWER_RUN = "run-made", "run-newer"
+USERS, K, BATCH = 50, 3, 20
 ODD = ("", "..", "$ne", "a\0b", "é", "\U0001f600", "u 1", "x" * 500)  # ids that a shop may have
 
 
-def made_policy(name: str) -> Policy:
+def made_policy(name: str, *, run: str = RUN) -> Policy:
     return Policy(
         _id=f"policy-{name}-1",
         dataset=DATASET,
-        run="run-made",
+        run=run,
         name=name,
         version=1,
         aim="a test",
@@ -34,6 +37,11 @@ def made_policy(name: str) -> Policy:
 
 
 def save_made_policies(workspace: Workspace) -> None:
+    """Two policies of a run, with what they are for: a line of two datasets, each with a run, and another dataset."""
+    for dataset in (made_dataset(DATASET), made_dataset(NEWER, first=DATASET), made_dataset(OTHER)):
+        workspace.documents.insert(DATASETS, dataset.dump())
+    for id, dataset in ((RUN, DATASET), (NEWER_RUN, NEWER)):
+        workspace.documents.insert(RUNS, made_run(id, dataset).dump())
     for name in ("one", "two"):
         workspace.documents.insert(POLICIES, made_policy(name).dump())
 
@@ -49,10 +57,10 @@ def made_lists(mark: str, users: int = USERS) -> pd.DataFrame:
 
 
 def publish_made(
-    workspace: Workspace, mark: str, *, policy: str = "one", users: int = USERS, **options
+    workspace: Workspace, mark: str, *, policy: str = "one", run: str = RUN, users: int = USERS, **options
 ) -> Switched:
     lists = made_lists(mark, users)
-    return put_out(workspace, made_policy(policy), lists, split="test", author="Ann", **options)
+    return put_out(workspace, made_policy(policy, run=run), lists, split="test", author="Ann", **options)
 
 
 def all_served(workspace: Workspace, users: int = USERS) -> dict[str, tuple]:

@@ -5,6 +5,7 @@ import pytest
 
 from core.errors import CorruptArtefact, InputError, NotFound, SettingsError
 from core.schema.documents import SERVINGS
+from core.store.trail import read
 from core.store.workspace import Workspace
 from core.workflow.policies import published_lists
 from core.workflow.policies.published_lists import row_id
@@ -13,7 +14,11 @@ from core.workflow.policies.serving import served
 from tests.core.workflow.policies.publishing.made_publications import (
     BATCH,
     DATASET,
+    NEWER,
+    NEWER_RUN,
     ODD,
+    OTHER,
+    RUN,
     USERS,
     K,
     all_served,
@@ -22,6 +27,7 @@ from tests.core.workflow.policies.publishing.made_publications import (
     made_lists,
     publish_made,
     rows_by_publication,
+    save_made_policies,
 )
 
 
@@ -40,8 +46,8 @@ def test_everybody_is_served_the_published_lists_with_the_shops_own_ids(shelf):
     assert (found.serving.number, found.serving.replaced, found.serving.by) == (1, None, "publish")
     assert [fraction for _, fraction, _ in said] == [0.0, 0.4, 0.8]
     assert served(shelf, DATASET, "nobody") is None
-    for dataset in ("ds-other", "$ne", ""):
-        with pytest.raises(NotFound, match="Nothing is published"):
+    for dataset, said in ((OTHER, "Nothing is published"), ("$ne", "no dataset"), ("", "no dataset")):
+        with pytest.raises(NotFound, match=said):
             served(shelf, dataset, "u1")
 
 
@@ -53,6 +59,7 @@ def test_the_table_holds_the_same_rows(shelf):
 
 def test_a_shop_reads_mongodb_itself_in_two_looks_by_index(mongodb_url, tmp_path):
     shelf = Workspace.open(tmp_path, mongodb_url)
+    save_made_policies(shelf)
     publish_made(shelf, "a")
     publish_made(shelf, "b")
     shelf.close()
@@ -145,7 +152,33 @@ def test_nobody_to_serve_is_refused(shelf):
 
 def test_datasets_are_served_apart(shelf):
     publish_made(shelf, "a")
-    other = shelf.documents.find(SERVINGS)[0] | {"_id": "serving-other-1", "dataset": "ds-other", "number": 9}
+    other = shelf.documents.find(SERVINGS)[0] | {"_id": "serving-other-1", "dataset": OTHER, "number": 9}
     shelf.documents.insert(SERVINGS, other)
     assert publish_made(shelf, "b").serving.number == 2
-    assert served(shelf, "ds-other", "u1").item_ids == expected("a")["u1"][0]
+    assert served(shelf, OTHER, "u1").item_ids == expected("a")["u1"][0]
+
+
+def test_a_line_of_datasets_is_served_under_one_key(shelf):
+    old = publish_made(shelf, "a").publication
+    new = publish_made(shelf, "b", policy="two", run=NEWER_RUN)
+    assert (new.serving.number, new.serving.replaced) == (2, old.id)
+    assert new.serving.dataset == new.publication.dataset == DATASET
+    for dataset in (DATASET, NEWER):
+        assert served(shelf, dataset, "u1").item_ids == expected("b")["u1"][0]
+    told = read(shelf).entries[0]
+    assert (told.about["run"], told.about["dataset"]) == (NEWER_RUN, NEWER)
+    with pytest.raises(NotFound, match="Nothing is published"):
+        served(shelf, OTHER, "u1")
+
+
+def test_lists_of_an_earlier_run_of_the_line_are_gone_back_to(shelf):
+    old = publish_made(shelf, "a").publication.id
+    publish_made(shelf, "b", policy="two", run=NEWER_RUN)
+    assert rollback(shelf, NEWER, author="Cid").publication.id == old  # at once
+    assert all_served(shelf) == expected("a")
+    for mark in "cd":
+        publish_made(shelf, mark, policy="two", run=NEWER_RUN)
+    restored = rollback(shelf, NEWER, author="Cid", to="one")
+    assert restored.publication.id != old  # from the table: their rows were swept
+    assert (restored.publication.origin, restored.publication.run) == (old, RUN)
+    assert all_served(shelf) == expected("a")

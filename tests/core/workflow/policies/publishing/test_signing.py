@@ -295,7 +295,11 @@ def test_the_setting_is_a_log_and_every_change_an_entry_of_the_trail(shelf):
             govern(shelf, NEEDED, author=author)
     with pytest.raises(SettingsError, match="'wish' is no setting"):
         settings_from(GovernanceSettings, {"wish": True})
-    assert {one.what for one in verify(shelf).untold} == {"policy"}  # those that the test wrote by hand
+    assert {one.what for one in verify(shelf).untold} == {
+        "dataset",
+        "run",
+        "policy",
+    }  # those that the test wrote by hand
 
 
 def meanwhile(workspace: Workspace, deed, *, before: int = 1) -> Workspace:
@@ -359,5 +363,9 @@ def test_publishing_and_rolling_back_are_entries_of_the_trail(shelf):
     ]
     assert found[0].about["serving"] == back.serving.id
     assert found[0].details["publication"] == first.publication.id
-    assert {one.what for one in verify(shelf).untold} == {"policy"}  # those that the test wrote by hand
+    assert {one.what for one in verify(shelf).untold} == {
+        "dataset",
+        "run",
+        "policy",
+    }  # those that the test wrote by hand
     assert verify(shelf).damage == ()

@@ -1,0 +1,134 @@
+"""The loop closed on a slice of real data: feedback into the next dataset, a run that goes on, and the two compared."""
+
+import shutil
+
+import pandas as pd
+import pytest
+
+from core.data.dataset import load, table
+from core.data.feedback.keeping import keep
+from core.errors import InputError
+from core.schema.settings import TrainSettings
+from core.schema.tables import CLICKED, DISMISSED, ITEM, ITEM_ID, RANK, TIMESTAMP, USER, USER_ID
+from core.store.workspace import Workspace
+from core.workflow.comparing import compare, hold_against, kept_comparison
+from core.workflow.importing import import_lists
+from core.workflow.retraining import retrain, since
+from core.workflow.runs import list_runs, load_run, run_table
+from core.workflow.training import train
+
+QUICK = TrainSettings(epochs=1, width=16, layers=1, history_length=64, ranking=False, models=())
+
+
+@pytest.fixture(scope="module")
+def shop(prepared, tmp_path_factory):
+    """A copy of the slice with one quick run, whose first products half of the users dismissed."""
+    root = tmp_path_factory.mktemp("retraining") / "shop"
+    shutil.copytree(prepared.workspace.root, root)
+    workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
+    run = train(workspace, prepared.dataset.id, QUICK, run_id="run-first", name="First")
+    dataset = load(workspace, run.dataset)
+    users, items = (
+        table(workspace, dataset, name, [id])[id] for name, id in (("users", USER_ID), ("items", ITEM_ID))
+    )
+    lists = run_table(workspace, run, "candidates_test", [USER, ITEM, RANK])
+    first = lists[(lists[RANK] == 1) & (lists[USER] % 2 == 0)]
+    rows = pd.DataFrame(
+        {
+            USER_ID: users[first[USER]].to_numpy(),
+            ITEM_ID: items[first[ITEM]].to_numpy(),
+            RANK: "1",
+            TIMESTAMP: "2017-06-01 10:00",
+            CLICKED: None,
+            DISMISSED: "yes",
+        }
+    )
+    keep(workspace, dataset, rows, "impressions", origin="file", name="impressions.csv", who="Ann")
+    yield workspace, run, rows
+    workspace.close()
+
+
+@pytest.fixture(scope="module")
+def trained_on(shop):
+    workspace, run, _ = shop
+    return retrain(workspace, run.id, new_id="run-second", name="Second")
+
+
+def test_what_came_since_a_run_is_what_it_has_not_learnt_from(shop, trained_on):
+    workspace, run, rows = shop
+    before, after = since(workspace, run), since(workspace, trained_on.run)
+    assert (before.rows, bool(before), before.unseen) == (len(rows), True, "")
+    assert (after.rows, bool(after)) == (0, False)
+
+
+def test_the_new_run_follows_the_old_on_the_next_dataset_of_the_line_and_says_what_it_learnt_from(
+    shop, trained_on
+):
+    workspace, run, _ = shop
+    found = trained_on.run
+    assert (found.follows, found.name) == (run.id, "Second")
+    assert found.feedback == [one.id for one in since(workspace, run).feedback]
+    assert trained_on.dataset.id != run.dataset
+    assert trained_on.dataset.line == run.dataset
+    assert load_run(workspace, "run-second") == found
+
+
+def test_dismissed_products_that_were_not_bought_since_are_in_no_list(shop, trained_on):
+    workspace, _, rows = shop
+    dataset = trained_on.dataset
+    users, items = (
+        pd.Index(table(workspace, dataset, name, [id])[id])
+        for name, id in (("users", USER_ID), ("items", ITEM_ID))
+    )
+    events = table(workspace, dataset, "events", [USER, ITEM, TIMESTAMP, "split"])
+    later = events[(events[TIMESTAMP] > "2017-06-01 10:00") & (events["split"] < 2)]
+    bought = set(zip(later[USER], later[ITEM], strict=True))
+    dismissed = set(zip(users.get_indexer(rows[USER_ID]), items.get_indexer(rows[ITEM_ID]), strict=True))
+    lists = run_table(workspace, trained_on.run, "candidates_test", [USER, ITEM])
+    listed = set(zip(lists[USER], lists[ITEM], strict=True))
+    assert dismissed - bought
+    assert not (dismissed - bought) & listed
+
+
+def test_the_comparison_is_paired_over_the_same_users_and_kept(shop, trained_on):
+    workspace, run, _ = shop
+    kept = trained_on.comparison
+    assert kept == kept_comparison(workspace, run, trained_on.run)
+    assert (kept.old, kept.new, kept.dataset) == (run.id, "run-second", trained_on.dataset.id)
+    old = workspace.artefacts.read_table(kept.per_user).set_index(USER)["ndcg@10"]
+    new = run_table(workspace, trained_on.run, "per_user_test").set_index(USER)["ndcg@10"]
+    row = next(one for one in kept.rows if one["group"] == "all" and one["metric"] == "ndcg@10")
+    assert row["n"] == len(old) == len(new)
+    assert row["change"] == pytest.approx((new - old).mean())
+    assert row["low"] < row["change"] < row["high"]
+    again = compare(workspace, run, trained_on.run, by=("age",), k=10).rows
+    assert {"all"} < set(again["group"])
+
+
+def test_a_run_held_against_itself_on_other_data_of_equal_content_does_not_differ(shop, trained_on):
+    """Asking the former run anew gives what it gave, where nothing but the codes and the feedback of others changed."""
+    workspace, run, _ = shop
+    old = workspace.artefacts.read_table(trained_on.comparison.per_user).set_index(USER)["ndcg@10"]
+    then = run_table(workspace, run, "per_user_test").set_index(USER)["ndcg@10"]
+    untouched = old.index[old.index % 2 == 1].intersection(then.index)
+    assert len(untouched) > 50
+    assert (old[untouched] - then[untouched]).abs().max() < 1e-6
+
+
+def test_runs_on_other_data_are_compared_only_once_one_was_asked_about_the_other(shop, trained_on):
+    workspace, run, _ = shop
+    with pytest.raises(InputError, match="different data"):
+        compare(workspace, trained_on.run, run, by=(), k=10)
+    with pytest.raises(InputError, match="itself"):
+        hold_against(workspace, run, run)
+
+
+def test_lists_of_another_system_cannot_be_trained_on(shop, tmp_path):
+    workspace, run, rows = shop
+    file = tmp_path / "lists.csv"
+    rows[[USER_ID, ITEM_ID, RANK]].to_csv(file, index=False)
+    brought = import_lists(workspace, run.dataset, file, run_id="run-brought")
+    before = len(list_runs(workspace))
+    with pytest.raises(InputError, match="Another system made these lists"):
+        retrain(workspace, brought.id, new_id="run-third")
+    assert len(list_runs(workspace)) == before
