@@ -92,7 +92,7 @@ def _rounded(value: float | Decimal, decimals: int) -> Decimal:
 
 
 def _number(value: Decimal) -> str:
-    return str(value).replace("-", "−")
+    return f"{value:f}".replace("-", "−")  # never 0E-7
 
 
 def reasons_table(rows: pd.DataFrame, *, currency: str, k: int) -> pd.DataFrame:

@@ -47,8 +47,8 @@ def show(view: View, user_id: str, user: OneUser) -> None:
             asked = st.form_submit_button("Keep", type="primary", icon=":material/rate_review:")
         st.caption(
             "It joins the next training set: a rating counts for every product of the list, and a flagged product is not "
-            "recommended to this user again until it is bought. Users of judged lists no longer count in the accuracy of the "
-            "next run: its lists were told what to do."
+            "recommended to this user any more. Users of judged lists no longer count in the accuracy of the next run: its "
+            "lists were told what to do."
         )
         if asked:
             try:

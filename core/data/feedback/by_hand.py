@@ -41,7 +41,7 @@ def rate_list(
 def flag_item(
     workspace: Workspace, dataset: Dataset, user_id: str, item_id: str, *, rank: int, reason: str, who: str
 ) -> Feedback:
-    """Flag a product of a user's list: the next run does not recommend it to this user any more, until it is bought.
+    """Flag a product of a user's list: later runs do not recommend it to this user.
 
     Raises:
         InputError: no reason.

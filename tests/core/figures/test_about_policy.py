@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from core.figures.about_policy import (
@@ -112,6 +112,9 @@ MOVES = st.lists(
 )
 
 
+@example(
+    0.0, [("price", -0.4135100667427767, 1.0, 0.0, (1, 1)), ("price", -0.23574030631768655, 1.0, 0.0, (1, 1))]
+)
 @given(st.floats(0, 1), MOVES)
 def test_every_printed_sum_is_right_and_about_numbers_that_there_are(score, drawn):
     moves, now = [], score

@@ -1,10 +1,14 @@
 """The loop closed on a slice of real data: feedback into the next dataset, a run that goes on, and the two compared."""
 
+import json
 import shutil
+from contextlib import redirect_stdout
+from io import StringIO
 
 import pandas as pd
 import pytest
 
+from core.cli import main
 from core.data.dataset import load, table
 from core.data.feedback.keeping import keep
 from core.errors import InputError
@@ -13,7 +17,7 @@ from core.schema.tables import CLICKED, DISMISSED, ITEM, ITEM_ID, RANK, TIMESTAM
 from core.store.workspace import Workspace
 from core.workflow.comparing import compare, hold_against, kept_comparison
 from core.workflow.importing import import_lists
-from core.workflow.retraining import retrain, since
+from core.workflow.retraining import Retrained, retrain, since
 from core.workflow.runs import list_runs, load_run, run_table
 from core.workflow.training import train
 
@@ -50,8 +54,17 @@ def shop(prepared, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def trained_on(shop):
+    """The run that follows, made from the shell; what that printed is checked here."""
     workspace, run, _ = shop
-    return retrain(workspace, run.id, new_id="run-second", name="Second")
+    shell = ["--workspace", str(workspace.root), "--json", "retrain", run.id, "--name", "Second"]
+    with redirect_stdout(StringIO()) as printed:
+        assert main(shell) == 0
+    told = json.loads(printed.getvalue())
+    found = load_run(workspace, told["run"])
+    kept = kept_comparison(workspace, run, found)
+    assert (told["follows"], told["feedback"]) == (run.id, found.feedback)
+    assert told["comparison"]["rows"] == kept.rows
+    return Retrained(load(workspace, told["dataset"]), found, kept)
 
 
 def test_what_came_since_a_run_is_what_it_has_not_learnt_from(shop, trained_on):
@@ -70,7 +83,6 @@ def test_the_new_run_follows_the_old_on_the_next_dataset_of_the_line_and_says_wh
     assert found.feedback == [one.id for one in since(workspace, run).feedback]
     assert trained_on.dataset.id != run.dataset
     assert trained_on.dataset.line == run.dataset
-    assert load_run(workspace, "run-second") == found
 
 
 def test_dismissed_products_that_were_not_bought_since_are_in_no_list(shop, trained_on):
@@ -93,8 +105,7 @@ def test_dismissed_products_that_were_not_bought_since_are_in_no_list(shop, trai
 def test_the_comparison_is_paired_over_the_same_users_and_kept(shop, trained_on):
     workspace, run, _ = shop
     kept = trained_on.comparison
-    assert kept == kept_comparison(workspace, run, trained_on.run)
-    assert (kept.old, kept.new, kept.dataset) == (run.id, "run-second", trained_on.dataset.id)
+    assert (kept.old, kept.new, kept.dataset) == (run.id, trained_on.run.id, trained_on.dataset.id)
     old = workspace.artefacts.read_table(kept.per_user).set_index(USER)["ndcg@10"]
     new = run_table(workspace, trained_on.run, "per_user_test").set_index(USER)["ndcg@10"]
     row = next(one for one in kept.rows if one["group"] == "all" and one["metric"] == "ndcg@10")
@@ -103,6 +114,18 @@ def test_the_comparison_is_paired_over_the_same_users_and_kept(shop, trained_on)
     assert row["low"] < row["change"] < row["high"]
     again = compare(workspace, run, trained_on.run, by=("age",), k=10).rows
     assert {"all"} < set(again["group"])
+
+
+def test_the_shell_compares_again_to_the_same_answer(shop, trained_on, capsys):
+    workspace, run, _ = shop
+    shell = ["--workspace", str(workspace.root), "compare", run.id, trained_on.run.id]
+    assert main([*shell, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["rows"] == trained_on.comparison.rows
+    assert main(shell) == 0
+    assert "on the same users" in capsys.readouterr().out
+    assert main([*shell, "--k", "0"]) == 2
+    assert main([*shell[:-1], run.id]) == 2
 
 
 def test_a_run_held_against_itself_on_other_data_of_equal_content_does_not_differ(shop, trained_on):
