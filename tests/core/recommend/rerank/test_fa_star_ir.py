@@ -37,6 +37,16 @@ PUBLISHED = [
         0.04877730797178359,
     ),
 ]
+# The paper's example of minimum counts in the first 1 to 12 places, at alpha = 0.1 without correction, by p
+PAPER = {
+    0.1: "000000000000",
+    0.2: "000000000011",
+    0.3: "000000111112",
+    0.4: "000011112223",
+    0.5: "000111223334",
+    0.6: "001122334455",
+    0.7: "011223345566",
+}
 PUBLISHED_ALPHA = 0.07812500000000001  # of k = 20, p = 0.25, alpha = 0.1, ibidem
 # k, p, corrected alpha and failure probability of fairsearchcore 1.0.4, which leaves out the last prefix
 LIBRARY = [
@@ -74,6 +84,11 @@ def test_published_tables(k, p, alpha, plain, corrected, failing):
     np.testing.assert_array_equal(minimum_counts(k, p, alpha), plain)
     np.testing.assert_array_equal(fair_counts(k, p, alpha), corrected)
     assert failure_probability(k, p, corrected_alpha(k, p, alpha)) == pytest.approx(failing, abs=1e-12)
+
+
+@pytest.mark.parametrize("p", PAPER)
+def test_the_papers_table(p):
+    assert minimum_counts(12, p, 0.1).tolist() == [int(digit) for digit in PAPER[p]]
 
 
 def test_published_alpha_stands_for_the_same_table():
