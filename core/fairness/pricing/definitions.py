@@ -409,6 +409,16 @@ DEFINITIONS: dict[str, Definition] = {
         source="after Hannak et al., IMC 2014, who take nDCG with the price as gain",
         avoid="Where lists mix categories: prices count as they are. Lists of equal prices have none.",
     ),
+    "spending_met": _metric(
+        name="Spending met",
+        formula="Σ list price(item) over the items of the list that the user buys in the window, mean over users who buy",
+        meaning="How much of what is bought stood in the list, in money; higher is more.",
+        unit="money",
+        range="from 0",
+        ideal="",
+        source="ours: precision weighted by price, as revenue@k of e-commerce challenges",
+        avoid="As a forecast of revenue: what is bought anyway counts, and each item once, at its shelf price.",
+    ),
     "deal_exposure": _metric(
         name="Deals in the list",
         formula="Σ v_k [item at k is on offer] / Σ v_k, v_k = 1 / log₂(k + 1), items of which it is known",

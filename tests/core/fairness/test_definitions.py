@@ -53,6 +53,7 @@ from core.schema.documents import Dataset
 from core.schema.settings import AuditSettings
 from core.workflow.audits import pricing
 from core.workflow.audits.shop import Shop
+from core.workflow.policies.yardsticks import SPENDING
 from tests.core.fairness.exposure.made_lists import filled_at_random, groups_of, lists_from
 from tests.core.fairness.parts import FAST, part_of
 from tests.core.fairness.pricing.pricing_shops import PRODUCTS, shop
@@ -149,6 +150,7 @@ def of_pricing():
     yield from (row.metric for row in shown)
     planned = plan_rows(np.arange(120) % 3 == 0, rng.random(120), part_of(HALVES), FAST, tolerance=0.1)
     yield from (row.metric for row in planned)
+    yield SPENDING  # of policies: what they cost
 
 
 def made_dataset():
