@@ -4,6 +4,7 @@ import pandas as pd
 
 from core.figures import model_card as cards
 from core.figures.about_data import split_sentence
+from core.figures.about_saved import compared_sentence, worse_sentence
 from core.figures.model_card_text import model_sentence, training_lines
 from core.figures.text import unmarked
 from core.report import contents
@@ -12,6 +13,7 @@ from core.schema.settings import AuditSettings
 from core.store.workspace import Workspace
 from core.workflow.comparing import beside_baselines
 from core.workflow.describing import group_sizes
+from core.workflow.policies.compared import comparison_with_former
 
 METRICS = ("ndcg@10", "recall@20")
 
@@ -67,11 +69,23 @@ def model_card(workspace: Workspace, run: Run, dataset: Dataset) -> contents.Mod
         name=run.name,
         made_at=run.created_at,
         brought=run.brought,
-        training=[unmarked(line) for line in training_lines(card)[: None if run.brought else -1]],
+        training=[
+            *(unmarked(line) for line in training_lines(card)[: None if run.brought else -1]),
+            *_beside_the_former(workspace, run),
+        ],
         settings=run.settings,
         models=[_model(model) for model in card.models],
         artefacts=run.artefacts,
     )
+
+
+def _beside_the_former(workspace: Workspace, run: Run) -> list[str]:
+    """How the run compares with the one that it follows, where that was kept."""
+    found = comparison_with_former(workspace, run)
+    if found is None:
+        return []
+    said = [f"Beside {found.old}, which it follows: {compared_sentence(found)}", worse_sentence(found)]
+    return [unmarked(sentence) for sentence in said if sentence] + found.notes
 
 
 def _model(model: cards.CardModel) -> contents.CardModel:

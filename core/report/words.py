@@ -89,18 +89,26 @@ def reproduction(
     prepare = ["prepare", dataset.source, *_sets(DatasetSettings, dataset.settings)]
     if dataset.source != "complete_journey":
         prepare += ["--path", "FOLDER"]
-    if run.brought:
-        make = ["import-lists", dataset.id, "LISTS"]
-    else:
-        make = ["train", dataset.id, *_sets(TrainSettings, run.settings)]
+    made = [prepare, *_making(run, dataset)]
     groupings = ",".join("*".join(by) for by in settings.by)
     asked = [run.id, "--by", groupings, "--k", str(settings.k), "--split", split]
     own = settings.model_dump(mode="json", exclude={"by", "k"})
     asked += _sets(AuditSettings, own)
     if policy is not None:
         asked += ["--policy", policy.reference]
-    steps = (prepare, make, ["audit", *asked], ["report", *asked, "--out", "report.html"])
+    steps = (*made, ["audit", *asked], ["report", *asked, "--out", "report.html"])
     return [shlex.join(["python", "-m", "core", *step]) for step in steps]
+
+
+def _making(run: Run, dataset: Dataset) -> list[list[str]]:
+    """The commands from prepared data to the run; those that made the run that it follows are in that one's report."""
+    trained = _sets(TrainSettings, run.settings)
+    if run.brought:
+        return [["import-lists", dataset.id, "LISTS"]]
+    if run.follows is None:
+        return [["train", dataset.id, *trained]]
+    brought_in = [["feedback", dataset.line, "FILES"]] if run.feedback else []
+    return [*brought_in, ["retrain", run.follows, *trained], ["compare", run.follows, run.id]]
 
 
 def _sets(kind: type[Settings], values: dict[str, Any]) -> list[str]:
