@@ -6,7 +6,7 @@ from typing import Any
 
 from core.commands.settings import add_settings, read_settings, settings_given
 from core.commands.shell import Answer, Command, ProgressLine
-from core.errors import SettingsError
+from core.errors import InputError, SettingsError
 from core.schema.documents import Comparison, Feedback, new_id
 from core.schema.settings import MongoSettings, TrainSettings, settings_from
 from core.store.trail import COMMAND_LINE
@@ -38,7 +38,9 @@ def add(command: Command) -> None:
     sub.add_argument(
         "--path", type=Path, help="where the source's files lie now; default: where they lay then"
     )
-    sub.add_argument("--name", default="", help="what to call the new run; default: as the former")
+    sub.add_argument(
+        "--name", default="", help="what to call the new run; default: as the former, with the next number"
+    )
     add_settings(sub)
     sub = command(
         "compare", _compare, "hold a run against a former one: the same questions of the same users"
@@ -56,7 +58,14 @@ def _feedback(workspace: Workspace, options: argparse.Namespace) -> Answer:
 
     dataset = load(workspace, options.dataset)
     asked = {"who": options.author}
-    found = [load_file(workspace, dataset.id, file, table=options.table, **asked) for file in options.files]
+    found = []
+    for file in options.files:
+        try:
+            found.append(load_file(workspace, dataset.id, file, table=options.table, **asked))
+        except InputError as error:
+            if not found:
+                raise
+            raise InputError(f"{error} The files before it were taken in: {_names(found)}.") from None
     if options.config is not None:
         settings = _collections(options.config)
         found += load_collections(workspace, dataset.id, settings, **asked, progress=ProgressLine())
@@ -66,6 +75,10 @@ def _feedback(workspace: Workspace, options: argparse.Namespace) -> Answer:
         "Nothing new." if options.config else "No feedback."
     ]
     return {"dataset": dataset.id, "feedback": [_told(workspace, one) for one in found]}, "\n".join(lines)
+
+
+def _names(found: list[Feedback]) -> str:
+    return ", ".join(one.name for one in found)
 
 
 def _collections(file: Path) -> MongoSettings:

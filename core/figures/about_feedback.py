@@ -5,6 +5,7 @@ from pathlib import PurePath
 
 import pandas as pd
 
+from core.data.feedback.rules import REASON_ASIDE, ROW
 from core.data.watching import WhatsNew
 from core.figures.numbers import count, moment
 from core.figures.sentences import listed, plural
@@ -18,7 +19,7 @@ REACTIONS = ("shown", "clicked", "bought", "dismissed", "rated", "complained")
 
 def feedback_sentence(one: Feedback) -> str:
     """What came in one piece, and what of it could not be used; plain text."""
-    name = plain(one.name, limit=60)
+    name = named(one)
     if not one.count:
         return f"{name}: no row can be used: {_reasons(one)}."
     told = ", ".join(f"{n:,} {reaction}" for reaction, n in one.reactions.items())
@@ -30,20 +31,31 @@ def _reasons(one: Feedback) -> str:
     return ", ".join(f"{rule.affected:,} × {plain(rule.rule).lower()}" for rule in one.aside)
 
 
+def named(one: Feedback) -> str:
+    """A piece as tables and choices call it: the file or collection, or whose list an analyst judged; plain text."""
+    name = one.name.replace("list of ", "list of user ", 1) if one.origin == "hand" else one.name
+    return plain(name, limit=60)
+
+
 def waiting_sentence(feedback: Sequence[Feedback]) -> str:
     """How much feedback a run has not learnt from, by reaction; plain text."""
     rows = sum(one.count for one in feedback)
     if not rows:
         return "no feedback"
-    told = totals(feedback)
-    parts = listed([f"{count(n)} {reaction}" for reaction, n in told.items()])
-    return f"{plural(rows, 'row')} of feedback ({parts})" if told else f"{plural(rows, 'row')} of feedback"
+    told = _told(feedback)
+    return f"{plural(rows, 'row')} of feedback" + (f" ({told})" if told else "")
 
 
 def totals(feedback: Sequence[Feedback]) -> dict[str, int]:
     """Rows that say each reaction, over several pieces; reactions that none says are left out."""
     found = {name: sum(one.reactions.get(name, 0) for one in feedback) for name in REACTIONS}
     return {name: n for name, n in found.items() if n}
+
+
+def _told(feedback: Sequence[Feedback]) -> str:
+    """`1,201 shown and 30 clicked`; empty where no row says a reaction, as deliveries alone do not."""
+    parts = [f"{count(n)} {reaction}" for reaction, n in totals(feedback).items()]
+    return listed(parts) if parts else ""
 
 
 def feedback_table(feedback: Sequence[Feedback], *, learnt: Sequence[str]) -> pd.DataFrame:
@@ -55,7 +67,7 @@ def feedback_table(feedback: Sequence[Feedback], *, learnt: Sequence[str]) -> pd
     return pd.DataFrame(
         [
             {
-                "What": plain(one.name, limit=60),
+                "What": named(one),
                 "Came": f"{ORIGINS[one.origin]}, {plain(one.who, limit=40)}",
                 "When (UTC)": moment(one.created_at),
                 "Rows": one.count,
@@ -73,7 +85,7 @@ def aside_table(feedback: Sequence[Feedback]) -> pd.DataFrame:
     return pd.DataFrame(
         [
             {
-                "What": plain(one.name, limit=60),
+                "What": named(one),
                 "Reason": plain(rule.rule, limit=120),
                 "Rows": rule.affected,
                 "Means": plain(rule.note, limit=160),
@@ -84,43 +96,58 @@ def aside_table(feedback: Sequence[Feedback]) -> pd.DataFrame:
     )
 
 
+def rows_aside(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows set aside as they came, for the screen: which of the file, and why, before what they hold.
+
+    Args:
+        rows: of `core.data.feedback.rules.Judged.aside`.
+    """
+    first = {ROW: "Row", REASON_ASIDE: "Set aside because"}
+    others = [name for name in rows if name not in first]
+    return rows[[*first, *others]].rename(columns=first)
+
+
 def feedback_words(feedback: Sequence[Feedback]) -> str:
     """How much has come in all; Markdown."""
     if not feedback:
         return "None has come yet."
-    told = totals(feedback)
+    told = _told(feedback)
     rows = sum(one.count for one in feedback)
     aside = sum(rule.affected for one in feedback for rule in one.aside)
-    said = listed([f"{count(n)} {reaction}" for reaction, n in told.items()])
-    lost = f" {count(aside)} more were set aside." if aside else ""
+    lost = f" {count(aside)} more {'was' if aside == 1 else 'were'} set aside." if aside else ""
     return (
         f"**{plural(rows, 'row')}** in {plural(len(feedback), 'piece')}"
-        + (f": {said}." if said else ".")
+        + (f": {told}." if told else ".")
         + lost
     )
 
 
 def judgement_table(judgements: pd.DataFrame, titles: pd.Series) -> pd.DataFrame:
-    """What analysts said of a user's lists.
+    """What analysts said of a user's lists: a row for each flagged product, and one for each rated list.
 
     Args:
-        judgements: of `core.data.feedback.by_hand`. titles: by item id.
+        judgements: of `core.data.feedback.by_hand`; a rating there is a row for each product of the list. titles: by item id.
     """
-    names = titles.reindex(judgements["item_id"]).fillna(
-        judgements["item_id"].set_axis(judgements["item_id"])
-    )
-    said = [
-        "flagged" if flagged is True else f"{int(rating)} of 5"
-        for flagged, rating in zip(judgements["dismissed"], judgements["satisfaction"], strict=True)
-    ]
     return pd.DataFrame(
-        {
-            "Product": [plain(name, limit=60) for name in names],
-            "Said": said,
-            "Reason": [plain(reason, limit=200) for reason in judgements["reason"]],
-            "By": [plain(who, limit=40) for who in judgements["who"]],
-        }
+        [
+            {
+                "What": _judged(said["item_id"], titles, rated=pd.notna(rating)),
+                "Said": f"{int(rating)} of 5" if pd.notna(rating) else "flagged",
+                "Reason": plain(reason, limit=200),
+                "By": plain(who, limit=40),
+                "When (UTC)": f"{at:%-d %b %Y, %H:%M}",
+            }
+            for (at, rating, reason, who), said in judgements.groupby(
+                ["timestamp", "satisfaction", "reason", "who"], sort=False, dropna=False
+            )
+        ]
     )
+
+
+def _judged(item_ids: pd.Series, titles: pd.Series, *, rated: bool) -> str:
+    if rated:
+        return f"the list of {plural(len(item_ids), 'product')}"
+    return ", ".join(plain(titles.get(id, id), limit=60) for id in item_ids)
 
 
 def since_sentence(news: WhatsNew | None, feedback: Sequence[Feedback]) -> str:
@@ -133,7 +160,8 @@ def since_sentence(news: WhatsNew | None, feedback: Sequence[Feedback]) -> str:
     parts = [] if news is None else _of_source(news)
     parts += [waiting_sentence(feedback)] if rows else []
     if parts:
-        return f"**{listed(parts)}** came since it was trained."
+        said = listed(parts)
+        return f"**{said[0].upper()}{said[1:]}** came since it was trained."
     if news is None:
         return "No feedback has come since it was trained; whether there are new data is not known."
     return "Nothing has come since it was trained: no new data, no feedback."

@@ -1,12 +1,13 @@
 """Saved policies and what the shop is served, in sentences and tables for the screen."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
 from core.figures.about_policy import STEP_WORDS, stage
 from core.figures.numbers import MISSING, count, fine, interval, moment, sample, score
-from core.figures.sentences import listed, metric_name
+from core.figures.sentences import listed, metric_name, plural
 from core.figures.text import markdown_text, plain, spoken
 from core.schema.documents import Comparison, Policy, Publication, Run, Serving
 from core.schema.settings import ALL
@@ -71,12 +72,21 @@ def compared_sentence(found: Comparison) -> str:
     claim = {"better": "Better than the model before", "worse": "Worse than the model before"}.get(
         row["verdict"], "No difference from the model before is shown"
     )
+    tests = sum(each["verdict"] is not None for each in found.rows)
     ends = interval(row["low"], row["high"], form=fine)
-    change = markdown_text(f"{score(row['new'])}, {fine(row['change'])} {ends}".strip(), limit=120)
+    change = markdown_text(f"{fine(row['change'])} {ends}".strip(), limit=120)
     return (
-        f"**{claim}**: {metric_name(metric)} {change} on the same users ({sample(row['n'])}), corrected for all "
-        "comparisons together."
+        f"**{claim}**: {metric_name(metric)} went from {score(row['old'])} to {score(row['new'])}, a change of {change} on "
+        f"the same users ({sample(row['n'])}){_corrected(row, tests)}."
     )
+
+
+def _corrected(row: Mapping[str, Any], tests: int) -> str:
+    """What correcting for all comparisons did: an interval of its own may leave out zero, and no difference be shown."""
+    alone = row["low"] is not None and (row["low"] > 0 or row["high"] < 0)
+    if alone and row["verdict"] not in ("better", "worse"):
+        return f"; the interval leaves out zero by itself, but not once corrected for {plural(tests, 'comparison')} together"
+    return f", corrected for {plural(tests, 'comparison')} together"
 
 
 def worse_sentence(found: Comparison) -> str | None:

@@ -22,6 +22,7 @@ APART = 0.09  # of a window, between groups
 MEASURES = {"psi": "PSI", "ks": "KS distance", "total_variation": "total variation"}
 CHANGED, SAME = "◆ changed", "○ no change shown"
 DIGITS = 3
+EVERYONE = "everyone"  # as the screen calls the group of all users
 
 
 def gaps_over_time(
@@ -43,9 +44,7 @@ def gaps_over_time(
         _line(drawn, own, styles[group], x=own["window"] + _aside(place, groups))
     windows = sorted(rows["window"].astype(int).unique())
     shown = windows[:: -(-len(windows) // MOST_TICKS)]
-    drawn.update_xaxes(
-        tickvals=shown, ticktext=[f"{date.fromisoformat(starts[n]):%-d %b %Y}" for n in shown], showgrid=False
-    )
+    drawn.update_xaxes(tickvals=shown, ticktext=[_day(starts[n]) for n in shown], showgrid=False)
     drawn.update_yaxes(ticksuffix=" pp")
     return drawn
 
@@ -58,14 +57,15 @@ def forecasts_over_time(
     Args:
         rows: of `core.workflow.forecasts`, those that may be told.
     """
-    drawn = gaps_over_time(rows, styles, starts, metric="")
+    named = {_spoken_group(group): style for group, style in styles.items()}
+    drawn = gaps_over_time(rows.assign(group=rows["group"].map(_spoken_group)), named, starts, metric="")
     drawn.update_xaxes(title_text=f"the {days} days from")
-    drawn.update_yaxes(title_text="bought, less the chance forecast")
+    drawn.update_yaxes(title_text="share who bought minus forecast chance")
     return drawn
 
 
 def forecast_sentence(rows: pd.DataFrame, *, days: int) -> str:
-    """Whether purchases come as they were forecast, and for whom they do not."""
+    """For whom purchases are shown not to come as they were forecast; that for nobody is not the same as right."""
     told = rows[~rows["suppressed"].astype(bool)].sort_values("window")
     last = told.groupby("group", sort=False).tail(1)
     first = _first_shown(told)
@@ -73,13 +73,10 @@ def forecast_sentence(rows: pd.DataFrame, *, days: int) -> str:
     overall = last[last["group"] == ALL].iloc[0]
     if off.empty:
         return (
-            f"**Purchases within {days} days come as they were forecast**: {markdown_text(_gap(overall), limit=120)} beyond the "
-            "forecast, and for no group is it shown to be off."
+            f"**Purchases within {days} days are not shown to differ from their forecast**, for everyone "
+            f"({markdown_text(_gap(overall), limit=120)} beyond it) or any group. That is not the same as right."
         )
-    named = [
-        f"everyone ({_gap(row)})" if row.group == ALL else f"{row.group} ({_gap(row)})"
-        for row in off.itertuples()
-    ]
+    named = [f"{_spoken_group(row.group)} ({_gap(row)})" for row in off.itertuples()]
     return (
         f"**Purchases within {days} days do not come as they were forecast** for "
         f"{listed([markdown_text(name, limit=160) for name in named])}: that is what came beyond the forecast."
@@ -88,9 +85,18 @@ def forecast_sentence(rows: pd.DataFrame, *, days: int) -> str:
 
 def forecast_table(rows: pd.DataFrame, starts: Sequence[str]) -> pd.DataFrame:
     """The last look at each group's forecasts, and since when they are shown to be off."""
-    return watch_table(rows, starts).rename(
+    return watch_table(rows.assign(group=rows["group"].map(_spoken_group)), starts).rename(
         columns={"Gap": "Beyond the forecast", "Shown since": "Off since"}
     )
+
+
+def _spoken_group(group: str) -> str:
+    return EVERYONE if group == ALL else group
+
+
+def _day(iso: str) -> str:
+    """`8 Jan 2025`."""
+    return f"{date.fromisoformat(iso):%-d %b %Y}"
 
 
 def _aside(place: int, groups: Sequence[str]) -> float:
@@ -147,7 +153,7 @@ def watch_sentence(rows: pd.DataFrame, starts: Sequence[str], *, by: Sequence[st
     return (
         f"**{markdown_text(worst['group'])} ({by_words(by)}) is shown to be served "
         f"{'worse' if worst['value'] < 0 else 'better'} than everyone else, since the window of "
-        f"{date.fromisoformat(starts[since]):%-d %b %Y}**: {metric} {markdown_text(_gap(worst), limit=120)} after "
+        f"{_day(starts[since])}**: {metric} {markdown_text(_gap(worst), limit=120)} after "
         f"{plural(looks, 'look')}.{more} That holds however often one looks."
     )
 
@@ -172,7 +178,7 @@ def watch_table(rows: pd.DataFrame, starts: Sequence[str]) -> pd.DataFrame:
                 "Group": plain(group),
                 "Users": count(last["n"]),
                 "Gap": with_interval(last["value"], last["low"], last["high"], form=points),
-                "Shown since": starts[int(first[group])] if group in first.index else "not shown",
+                "Shown since": _day(starts[int(first[group])]) if group in first.index else "not shown",
             }
         )
     return pd.DataFrame(lines)
@@ -275,6 +281,6 @@ def coverage_sentence(users: int, rows: pd.DataFrame) -> str:
     last = told.sort_values("window").groupby("group").tail(1).drop_duplicates("group")
     small = last.loc[last["n"].astype(int).idxmin()]
     return (
-        f"{plural(users, 'user')} came; of the smallest group that is watched, {markdown_text(small['group'])}, "
-        f"{count(small['n'])} ({share(int(small['n']) / users)})."
+        f"{plural(users, 'user')} came; the smallest group that is watched is {markdown_text(small['group'])} with "
+        f"{count(small['n'])} of them ({share(int(small['n']) / users)})."
     )

@@ -5,13 +5,13 @@ from dataclasses import replace
 import pandas as pd
 
 from core.data.dataset import load, table, users_with_numbers
-from core.data.inputs import Positives, positives
+from core.data.inputs import Positives, positives, without_users
 from core.errors import SettingsError
 from core.fairness.audit import AuditResult, audit_users
 from core.recommend.lists import accuracy
 from core.schema.documents import Dataset, Run
 from core.schema.settings import AuditSettings, Split
-from core.schema.tables import EVENT, ITEM, RANK, SPLIT, USER
+from core.schema.tables import EVENT, ITEM, JUDGEMENTS, RANK, SPLIT, USER
 from core.store.workspace import Workspace
 from core.workflow.runs import load_run, run_table
 
@@ -86,9 +86,17 @@ def per_user_of_lists(
 
 
 def positives_of(workspace: Workspace, dataset: Dataset, split: Split) -> Positives:
-    """What each user took of the catalogue in a split."""
+    """What each user who answers took of the catalogue in a split."""
     events = table(workspace, dataset, "events", [USER, ITEM, EVENT, SPLIT])
-    return positives(events, dataset.counts["catalogue"], dataset.counts["users"], split)
+    answers = positives(events, dataset.counts["catalogue"], dataset.counts["users"], split)
+    return without_judged(workspace, dataset, answers)
+
+
+def without_judged(workspace: Workspace, dataset: Dataset, answers: Positives) -> Positives:
+    """The same but for users of whom an analyst judged lists, who do not answer (see `Material.question`)."""
+    if JUDGEMENTS not in dataset.tables:
+        return answers
+    return without_users(answers, table(workspace, dataset, JUDGEMENTS, [USER])[USER].unique())
 
 
 def _audit(

@@ -3,7 +3,7 @@
 from core.data.dataset import load
 from core.data.inputs import ModelInputs
 from core.errors import InputError
-from core.schema.documents import Run
+from core.schema.documents import Dataset, Run
 from core.schema.settings import TrainSettings, settings_from
 from core.store.workspace import Workspace
 from core.train.transfer import Transferred, transferred
@@ -36,3 +36,17 @@ def carried(
         inputs=inputs,
         settings=settings,
     )
+
+
+def require_unseen(workspace: Workspace, run: Run, dataset: Dataset) -> None:
+    """InputError where a run learnt, or was tuned, by what a dataset holds back: windows that begin before the run's own.
+
+    Only a temporal split has windows; its data grow at the end.
+    """
+    own = load(workspace, run.dataset).period
+    for name, window in (("validation_start", "validation"), ("test_start", "test")):
+        if name in own and dataset.period.get(name, own[name]) < own[name]:
+            raise InputError(
+                f"The {window} window of {dataset.id} begins on {dataset.period[name]}, that of {run.id} on {own[name]}: the run "
+                "knows what would judge it. Take data that reach as far as those it was trained on, or train a new run."
+            )

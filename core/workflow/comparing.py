@@ -14,7 +14,7 @@ from core.schema.documents import COMPARISONS, Artefact, Comparison, Dataset, Ru
 from core.schema.settings import Statistics, TrainSettings, settings_from
 from core.schema.tables import USER
 from core.store.workspace import Workspace
-from core.workflow.carrying import carried
+from core.workflow.carrying import carried, require_unseen
 from core.workflow.evaluation import estimates, per_user_of_baselines
 from core.workflow.keeping import accuracy_of
 from core.workflow.questions import material_of
@@ -84,7 +84,8 @@ def hold_against(
     catalogue of today: what it would recommend if it went on being used. Both answer for the same users.
 
     Raises:
-        InputError: another system made one of the lists, or the two share no item or too few users.
+        InputError: another system made one of the lists, the two share no item or too few users, or the old one knows the
+        answers.
         CorruptArtefact: the weights cannot be read.
     """
     if old.id == new.id:
@@ -119,8 +120,9 @@ def asked_anew(
     """A run asked the test question of another dataset of the same shop: accuracy of each user, and notes.
 
     Raises:
-        InputError: another system made its lists, or nothing that it knows is there.
+        InputError: another system made its lists, nothing that it knows is there, or it knows the answers.
     """
+    require_unseen(workspace, run, dataset)
     progress("Asking the former run", 0.05, run.name)
     settings = settings_from(TrainSettings, run.settings)
     material = material_of(workspace, dataset, settings)

@@ -32,7 +32,7 @@ from core.schema.tables import (
     USER,
 )
 from core.store.workspace import Workspace
-from core.workflow.auditing import AUDITED, lists_of_run, per_user_of_run
+from core.workflow.auditing import AUDITED, lists_of_run, per_user_of_run, without_judged
 from core.workflow.forecasts import Forecasts, watched_forecasts
 from core.workflow.runs import list_runs, load_run, run_table
 
@@ -130,6 +130,7 @@ def _observed(
     parts = []
     for number in range(window.max(initial=-1) + 1):
         wanted = positives(events[window == number], n_items, n_users, "test")
+        wanted = without_judged(workspace, dataset, wanted)
         parts.append(accuracy(lists, wanted, ks=(k,)).assign(window=number))
     if not parts or not sum(map(len, parts)):
         raise InputError(

@@ -14,6 +14,7 @@ from core.schema.documents import Comparison, Dataset, Feedback, Run
 from core.schema.settings import DatasetSettings, TrainSettings, settings_from
 from core.store.trail import PROGRAM
 from core.store.workspace import Workspace
+from core.workflow.carrying import require_unseen
 from core.workflow.comparing import hold_against
 from core.workflow.runs import load_run
 from core.workflow.training import train
@@ -92,19 +93,21 @@ def retrain(
         path: where the source's files lie now; unset: where they lay then.
 
     Raises:
-        InputError: another system made the lists of the run, or its source cannot be read. Else as `prepare` and `train`.
+        InputError: another system made the lists of the run, its source cannot be read, or the data end before those that
+        the run knows. Else as `prepare` and `train`.
     """
     old = load_run(workspace, run_id)
     if old.brought:
         raise InputError("Another system made these lists; there is no model to train on.")
     settings = settings or settings_from(TrainSettings, old.settings)
     dataset = _next_dataset(workspace, old, path, who, part_of(progress, 0.0, PREPARED))
+    require_unseen(workspace, old, dataset)
     run = train(
         workspace,
         dataset.id,
         settings,
         run_id=new_id,
-        name=name or old.name,
+        name=name or _next_name(old.name),
         start=old.id,
         who=who,
         progress=part_of(progress, PREPARED, TRAINED),
@@ -112,6 +115,12 @@ def retrain(
     )
     comparison = hold_against(workspace, old, run, progress=part_of(progress, TRAINED, 1.0))
     return Retrained(dataset, run, comparison)
+
+
+def _next_name(name: str) -> str:
+    """`First model` -> `First model 2` -> `First model 3`."""
+    words, _, number = name.rpartition(" ")
+    return f"{words} {int(number) + 1}" if words and number.isdecimal() else f"{name} 2"
 
 
 def _next_dataset(workspace: Workspace, old: Run, path: Path | None, who: str, progress: Progress) -> Dataset:

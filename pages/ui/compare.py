@@ -40,9 +40,15 @@ def show(view: View, runs: list[Run]) -> None:
         comparison_figure(rows, metric=metric_name(metric)),
         key="comparison",
         alt=answer,
-        reading="Each dot is the mean of B minus A over the same users, its whisker the 95 % interval. Only an interval "
-        f"that leaves out zero shows a difference; {found.tests} comparisons were corrected for together.",
+        reading="Each dot is the mean of B minus A over the same users, its whisker the 95 % interval. A "
+        f"difference is shown only if the whisker leaves out zero and still does once all {found.tests} comparisons are corrected "
+        "for together.",
     )
+    if second.follows == first.id:
+        st.caption(
+            "Corrected here for these groups. *Beside … which it follows*, above, corrects for those of every attribute, so "
+            "it may show fewer differences."
+        )
     blocks.folded_table(found.rows, name=f"run B minus run A by {'-'.join(view.by) or 'everyone'}")
     st.markdown(about_runs.settings_sentence(first, second))
     if first.brought or second.brought:

@@ -6,7 +6,8 @@ from core.data.feedback.keeping import TABLES, feedback_of
 from core.data.feedback.rules import IMPRESSIONS
 from core.data.sources.mongodb import is_named
 from core.errors import EvenhandError, InputError, SettingsError
-from core.figures.about_feedback import aside_table, feedback_table, feedback_words
+from core.figures.about_feedback import aside_table, feedback_table, feedback_words, named, rows_aside
+from core.figures.numbers import moment
 from core.schema.documents import Feedback
 from core.schema.settings import settings_from
 from core.workflow.policies.saved import Signature
@@ -15,6 +16,7 @@ from pages.ui.shell import View
 
 FILES, COLLECTIONS = "Upload files", "MongoDB"
 MAXIMUM_MB = 200
+_STARTED = "feedback-started"  # told once the page is drawn again; no key of a widget
 BAD_ROWS = "They are set aside, counted and named."
 
 
@@ -28,8 +30,8 @@ def section(view: View) -> None:
         _aside(view, found)
     blocks.how_to_read(
         "What customers did with lists that they were shown, and what analysts said of them. It joins the next training set: "
-        "*Train* says how much has come since a run, and trains on with it. What customers did counts from the time at "
-        "which they did it, so reactions within the test window judge and do not teach."
+        "*Train* says how much has come since a run, and trains on with it. A reaction counts at the time at which it came: "
+        "those within the test window judge the next run and do not teach it."
     )
     _form(view)
 
@@ -38,21 +40,28 @@ def _aside(view: View, found: list[Feedback]) -> None:
     table = aside_table(found)
     if table.empty:
         return
-    with st.expander(f"Rows set aside: {table['Rows'].sum():,}", icon=":material/rule:"):
+    with st.expander(
+        f"Rows set aside: {table['Rows'].sum():,}", icon=":material/rule:", key="feedback-set-aside"
+    ):
         blocks.table(table, name="reasons")
         kept = {one.id: one for one in reversed(found) if one.kept_aside is not None}
-        named = {id: f"{one.name[:60]} · {one.created_at[:16]}" for id, one in kept.items()}
-        chosen = st.selectbox("Rows of", list(kept), key="feedback-aside", format_func=named.get)
+        labels = {id: f"{named(one)} · {moment(one.created_at)}" for id, one in kept.items()}
+        chosen = st.selectbox("Rows of", list(kept), key="feedback-aside", format_func=labels.get)
         rows = view.workspace.artefacts.read_table(kept[chosen].kept_aside)
-        blocks.table(rows, name="rows set aside")
+        blocks.table(rows, name="rows set aside", shown=rows_aside(rows))
 
 
 def _form(view: View) -> None:
-    with st.expander("Bring in feedback", icon=":material/add_comment:"):
+    with st.expander("Bring in feedback", icon=":material/add_comment:", key="feedback-form"):
         way = FILES
         if is_named():
             way = st.segmented_control(
                 "Feedback from", (FILES, COLLECTIONS), default=FILES, required=True, key="feedback-way"
+            )
+        if st.session_state.pop(_STARTED, False):
+            st.info(
+                "It is being brought in. How far it is stands at the top of the page.",
+                icon=":material/hourglass_top:",
             )
         collections, files, mapped = None, [], {}
         if way == COLLECTIONS:
@@ -60,6 +69,10 @@ def _form(view: View) -> None:
         elif files := _files():
             asked = {"fits": uploads.is_feedback, "offered": TABLES, "bad_rows": BAD_ROWS}
             mapped = uploaded.mapped(view.workspace, files, **asked)
+            if mapped:
+                st.caption(
+                    "Whether users and products are known to these data is looked at as it is brought in."
+                )
         with st.form("feedback", enter_to_submit=False, border=False):
             who = st.text_input(
                 "Brought in by", key="feedback-who", max_chars=80, placeholder="who answers for it"
@@ -72,6 +85,7 @@ def _form(view: View) -> None:
         except EvenhandError as error:
             blocks.failed(error)
             return
+        st.session_state[_STARTED] = True
         st.rerun()
 
 

@@ -15,6 +15,7 @@ from pages.ui import blocks, cached
 from pages.ui.shell import View
 
 _SAID = "judging-said"  # what was kept, to be told once the page is drawn again; no key of a widget
+_REASON = "judge-reason"
 RATE, FLAG = "Rate the list", "Flag a product"
 
 
@@ -22,9 +23,13 @@ def show(view: View, user_id: str, user: OneUser) -> None:
     """The form, and what was said of this user's lists before."""
     if user.shown.empty:
         return
-    if said := st.session_state.pop(_SAID, None):
-        st.success(said, icon=":material/check_circle:")
-    with st.expander("Judge this list", icon=":material/rate_review:"):
+    said = st.session_state.pop(_SAID, None)
+    if said:
+        st.session_state[_REASON] = ""  # the next judgement has a reason of its own
+    with st.expander("Judge this list", icon=":material/rate_review:", key="judge-list"):
+        place = st.container()
+        if said:
+            place.success(said, icon=":material/check_circle:")
         way = st.segmented_control("What", (RATE, FLAG), default=RATE, required=True, key="judge-what")
         with st.form("judge", border=False):
             if way == RATE:
@@ -39,7 +44,7 @@ def show(view: View, user_id: str, user: OneUser) -> None:
                     ),
                 )
             reason = st.text_input(
-                "Reason", key="judge-reason", max_chars=LONGEST_REASON, placeholder="what is wrong, or right"
+                "Reason", key=_REASON, max_chars=LONGEST_REASON, placeholder="what is wrong, or right"
             )
             who = st.text_input(
                 "Signed by", key="judge-who", max_chars=80, placeholder="who says so", persist_state="session"

@@ -4,10 +4,12 @@ import streamlit as st
 
 from core.errors import InputError
 from core.figures import monitoring
+from core.figures.absence import absence
 from core.figures.groups import group_styles
 from core.figures.sentences import metric_name
 from core.figures.text import markdown_text
 from core.schema.settings import ALL
+from core.workflow.forecasts import INTENT
 from core.workflow.monitoring import TITLES, gaps_of
 from pages.ui import blocks, cached, links
 from pages.ui.shell import View
@@ -36,7 +38,7 @@ def show(view: View) -> None:
         blocks.waiting(markdown_text(str(lacking), limit=300))
         return
     _windows(view, found)
-    _forecasts(found)
+    _forecasts(view, found)
     _drift(found, settings.false_discovery_rate)
     _runs(view, settings)
 
@@ -57,16 +59,19 @@ def _windows(view: View, found) -> None:
             alt=sentence,
             reading="A dot is the gap of a group to everyone else, over all windows up to there. Its whisker is a confidence sequence: "
             "in 19 of 20 histories all whiskers of all groups hold the true gap at every look, so one may look every day and stop "
-            "whenever one likes. It is wider than an ordinary interval for that.",
+            "whenever one likes. It is wider than an ordinary interval for that. Once a whisker has left zero the gap counts as "
+            "shown, even if later ones reach zero again.",
         )
     blocks.table(rows, name="groups over time", shown=monitoring.watch_table(rows, found.starts))
     for note in found.notes:
         st.caption(f":material/visibility_off: {markdown_text(note, limit=300)}")
 
 
-def _forecasts(found) -> None:
+def _forecasts(view: View, found) -> None:
     forecasts = found.forecasts
     if forecasts is None:
+        blocks.section("Do the forecasts still hold")
+        blocks.absent(absence(view.run, view.dataset, model="behaviour", reports=(INTENT,)))
         return
     rows = forecasts.rows
     sentence = monitoring.forecast_sentence(rows, days=forecasts.days)

@@ -6,6 +6,7 @@ from core.errors import EvenhandError, NotFound
 from core.figures.about_feedback import since_sentence
 from core.figures.about_news import news_sentences
 from core.figures.about_saved import compared_sentence, worse_sentence
+from core.figures.numbers import moment
 from core.figures.text import markdown_text
 from core.schema.documents import Run
 from core.workflow.comparing import hold_against, kept_comparison
@@ -27,7 +28,7 @@ def show(view: View) -> None:
         st.caption(" ".join(markdown_text(sentence, limit=200) for sentence in news_sentences(found.news)))
     if found.unseen:
         st.caption(f":material/visibility_off: {markdown_text(found.unseen, limit=300)}")
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             "Train on with it",
             key="train-on",
@@ -57,7 +58,7 @@ def _comparison(view: View, run: Run) -> None:
         old = load_run(view.workspace, run.follows)
     except NotFound:
         return
-    blocks.section(f"Beside {markdown_text(old.name)}, which it follows")
+    blocks.section(f"Beside “{markdown_text(old.name)}” of {moment(old.created_at)} (UTC), which it follows")
     kept = kept_comparison(view.workspace, old, run)
     if kept is None:
         blocks.waiting("The two were not compared yet; until they are, its lists cannot be published.")

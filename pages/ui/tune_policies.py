@@ -135,6 +135,7 @@ def _one(view: View, named: dict[str, Policy], load, log: list[Serving], last: d
             help="Makes everybody's list and lets the shop read it, all at once; what is served until then stays served",
         ):
             _start(view, "publish", {"policy": id, "author": author})
+    _told(None if author.strip() else "Sign above to publish its lists.")
     _told(lacking)
     _told(uncompared)
 

@@ -85,7 +85,7 @@ def test_publish_load_feedback_train_on_compare_publish_again_and_open_the_repor
     page.get_by_role("button", name="Bring in", exact=True).click()
     page.get_by_text(f"{len(told) - 1:,} rows").first.wait_for(timeout=JOB)
     tab.settle().check()
-    assert "1 more were set aside" in tab.text()
+    assert "1 more was set aside" in tab.text()
 
     page.get_by_role("link", name="Train", exact=True).click()
     page.get_by_text("came since it was trained").wait_for()

@@ -45,11 +45,12 @@ def test_files_are_brought_in_by_a_job_and_what_could_not_be_used_is_shown(own, 
     page.text_input(key="feedback-who").set_value("Ann")
     press(page, "Bring in")
     assert not page.exception
+    assert "It is being brought in" in page.info[-1].value
     [job] = jobs(own, limit=1)
     assert (job.kind, job.params["who"]) == ("feedback", "Ann")
     TASKS["feedback"](own, job.params, JobContext(own, job))
     page.run()
-    assert "**30 rows** in 1 piece: 30 shown and 10 clicked. 1 more were set aside." in words(page)
+    assert "**30 rows** in 1 piece: 30 shown and 10 clicked. 1 more was set aside." in words(page)
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_rows_set_aside_and_markup_in_them_are_shown_as_text(own, open_page, sta
     rows = impressions(own, "run-second")
     keep(own, dataset, rows, "impressions", origin="file", name=HOSTILE, who=HOSTILE)
     page = open_page("data", own.root)
-    assert "1 more were set aside" in words(page)
+    assert "1 more was set aside" in words(page)
     assert "Rows set aside: 1" in [expander.label for expander in page.expander]
     assert not [text for text in every_markdown(page) if UNESCAPED.search(text)]
 
@@ -93,6 +94,20 @@ def test_a_list_is_rated_and_a_product_flagged_with_a_reason(own, open_page, sta
     assert (rated.reactions, rated.origin, rated.who) == ({"rated": 10}, "hand", "Ann")
     assert (flagged.reactions, flagged.count) == ({"shown": 1, "dismissed": 1}, 1)
     assert not [text for text in every_markdown(page) if UNESCAPED.search(text)]
+
+
+def test_a_product_is_flagged_before_any_list_was_rated(own, open_page, started):
+    page = open_page("recommendations", own.root)
+    page.segmented_control(key="judge-what").set_value("Flag a product").run()
+    page.text_input(key="judge-who").set_value("Ann")
+    page.text_input(key="judge-reason").set_value("lasts for years")
+    press(page, "Keep")
+    assert not page.exception
+    assert "The flag is kept" in page.success[0].value
+    assert page.text_input(key="judge-reason").value == ""  # the next judgement has a reason of its own
+    assert page.text_input(key="judge-who").value == "Ann"
+    [said] = [table.value for table in page.dataframe if "Said" in table.value]
+    assert said[["Said", "Reason", "By"]].to_numpy().tolist() == [["flagged", "lasts for years", "Ann"]]
 
 
 def test_the_train_page_says_what_came_since_and_trains_on_with_it(own, open_page, started):
@@ -124,4 +139,4 @@ def test_a_file_with_columns_of_other_names_is_mapped(own, open_page, started):
     assert (file["name"], file["table"]) == ("log of march.csv", "impressions")
     TASKS["feedback"](own, job.params, JobContext(own, job))
     page.run()
-    assert "**30 rows** in 1 piece: 30 shown and 10 clicked. 1 more were set aside." in words(page)
+    assert "**30 rows** in 1 piece: 30 shown and 10 clicked. 1 more was set aside." in words(page)

@@ -188,7 +188,10 @@ def test_lists_of_a_run_that_follows_another_wait_for_their_comparison(line):
     app = open_()
     app.text_input(key="publish-author").set_value("Bo").run()
     said = text_of(app).replace("\\", "")
-    assert "Worse than the model before**: NDCG@10 0.300, −0.1000 [−0.2000, −0.0500]" in said
+    assert (
+        "Worse than the model before**: NDCG@10 went from 0.400 to 0.300, a change of −0.1000 [−0.2000, −0.0500]"
+        in said
+    )
     assert "Worse than before for everyone together and 45-54 (age)." in [
         one.value.replace("\\", "") for one in app.warning
     ]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.feedback.rules import PAIR, SHOWN
+from core.data.reactions import POSITIVE
 from core.schema.documents import RuleCount
 from core.schema.tables import (
     CLICKED,
@@ -29,6 +30,7 @@ SAME_PURCHASE = pd.Timedelta(
     days=7
 )  # after an impression: a purchase that the shop's events hold is the one it tells of
 LOWEST = 1.0  # satisfaction of a complaint that gives none
+FED = "of_feedback"  # column: whether feedback tells of an impression, or of something that came of it
 LATE = "Later than the shop's own events, which set the windows; joins when newer events reach it"
 
 
@@ -43,8 +45,9 @@ def with_feedback(
     """The tables with feedback among them, and what became of it.
 
     What customers did is data: it joins at its time, and the windows say whether it teaches, tunes or judges. Feedback later
-    than the shop's last event waits. Impressions become one row each, with everything that came of it; purchases that the
-    events lack join them, without a price. What analysts judged joins as `judgements`, whatever its time.
+    than the shop's last event waits. Impressions become one row each, with everything that came of it, those of the shop's own
+    tables too; purchases that the events lack join them, without a price. What analysts judged joins as `judgements`,
+    whatever its time.
 
     Args:
         impressions, service: of customers, in the columns of the contracts; impressions without a rank are reactions that
@@ -58,16 +61,19 @@ def with_feedback(
         if late.any():
             counts.append(_count(name, "Feedback that waits", "dropped", len(rows), late.sum(), LATE))
             known[name] = rows[~late].reset_index(drop=True)
-    shown = together(known["impressions"])
-    if len(shown):
+    if len(known["impressions"]):
+        own, told = tables.impressions, known["impressions"]
+        shown = _of_feedback(own, told)
         counts.append(
             _count("impressions", "Feedback", "kept", len(shown), len(shown), "Impressions that joined")
         )
         tables, count = _with_purchases(tables, shown)
         counts.append(count)
-        tables = replace(tables, impressions=_joined(tables.impressions, shown))
+        every = shown if own is None else together(_joined(_plain(own), told))
+        every.attrs = {} if own is None else own.attrs
+        tables = replace(tables, impressions=every)
     if len(known["service"]):
-        rows = _rated(known["service"])
+        rows = _rated(known["service"].drop_duplicates(ignore_index=True))
         counts.append(_count("service", "Feedback", "kept", len(rows), len(rows), "Rows that joined"))
         tables = replace(tables, service=_joined(tables.service, rows))
     judged = _judgements(judged_impressions, judged_service)
@@ -81,12 +87,13 @@ def with_feedback(
 def together(impressions: pd.DataFrame) -> pd.DataFrame:
     """One row per impression with all that came of it: the same one told again, and reactions that came on their own.
 
-    A reaction without a rank belongs to the last impression of that product to that user at or before its time.
+    A reaction without a rank belongs to the last impression of that product to that user at or before its time. Where clicks,
+    or purchases, come on their own, impressions between the first and the last of them that say nothing of it had none.
     """
     if impressions.empty:
         return impressions
     key = [name for name in (*SHOWN, RANK, POLICY) if name in impressions]
-    flags = [name for name in (CLICKED, PURCHASED, DISMISSED) if name in impressions]
+    flags = [name for name in (CLICKED, PURCHASED, DISMISSED, FED) if name in impressions]
     alone = impressions[RANK].isna()
     whole = _merged(impressions[~alone], key, flags)
     if not alone.any():
@@ -99,7 +106,31 @@ def together(impressions: pd.DataFrame) -> pd.DataFrame:
     found = place.notna().to_numpy()
     moved = whole.loc[place[found].astype(int), key].reset_index(drop=True)
     moved = pd.concat([moved, reactions.loc[found, flags].reset_index(drop=True)], axis=1)
-    return _merged(pd.concat([whole, moved], ignore_index=True), key, flags)
+    return _in_vain(_merged(pd.concat([whole, moved], ignore_index=True), key, flags), reactions)
+
+
+def _of_feedback(own: pd.DataFrame | None, told: pd.DataFrame) -> pd.DataFrame:
+    """The impressions that feedback tells of, also where they are the shop's own, with what it says came of them."""
+    if own is None:
+        return together(told)
+    key = [name for name in (*SHOWN, RANK, POLICY) if name in own]
+    both = pd.concat([_plain(own)[key].assign(**{FED: False}), told.assign(**{FED: True})], ignore_index=True)
+    found = together(both.astype({FED: "boolean"}))
+    return found[found[FED].to_numpy(bool)].drop(columns=FED)
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """The same with ids that are no categories."""
+    return table.assign(**{name: table[name].astype("str") for name in PAIR})
+
+
+def _in_vain(whole: pd.DataFrame, reactions: pd.DataFrame) -> pd.DataFrame:
+    """No for yes or no, where a log of such reactions ran and has none of an impression."""
+    for name in (name for name in POSITIVE if name in whole):
+        heard = reactions.loc[reactions[name].fillna(False).to_numpy(bool), TIMESTAMP]
+        running = whole[TIMESTAMP].between(heard.min(), heard.max())
+        whole[name] = whole[name].mask(whole[name].isna() & running, False)
+    return whole
 
 
 def _merged(rows: pd.DataFrame, key: list[str], flags: list[str]) -> pd.DataFrame:
@@ -113,8 +144,11 @@ def _merged(rows: pd.DataFrame, key: list[str], flags: list[str]) -> pd.DataFram
 
 
 def _with_purchases(tables: Tables, shown: pd.DataFrame) -> tuple[Tables, RuleCount]:
-    """The events, and purchases that impressions tell of and the events lack."""
+    """The events, and purchases that impressions tell of and the events lack, of users and items that the shop still has."""
     events = tables.events
+    for name, table in ((USER_ID, tables.users), (ITEM_ID, tables.items)):
+        there = set(events[name].unique()) | set(() if table is None else table[name])
+        shown = shown[shown[name].isin(there)]
     told = (
         shown[shown[PURCHASED].fillna(False).to_numpy(bool)] if PURCHASED in shown else shown.iloc[:0]
     ).sort_values(TIMESTAMP)
@@ -143,8 +177,7 @@ def _with_purchases(tables: Tables, shown: pd.DataFrame) -> tuple[Tables, RuleCo
     added = lacking[SHOWN].assign(
         **({EVENT: PURCHASE} if EVENT in events else {}), **({QUANTITY: 1.0} if QUANTITY in events else {})
     )
-    plain = events.assign(**{name: events[name].astype("str") for name in PAIR})
-    return replace(tables, events=_joined(plain, added)), count
+    return replace(tables, events=_joined(_plain(events), added)), count
 
 
 def _rated(service: pd.DataFrame) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from core.data.dataset import load, table
 from core.data.feedback.joining import with_feedback
 from core.data.feedback.rules import IMPRESSIONS, SERVICE, Judged, Known, judge, reactions_in
 from core.data.files import read_unchecked
+from core.data.support import TIMING
 from core.errors import InputError, TableError
 from core.progress import Progress, quiet
 from core.schema.documents import FEEDBACK, Dataset, Feedback, RuleCount, now
@@ -74,12 +75,16 @@ def keep(
         name: of the file or collection, for people.
 
     Raises:
-        InputError: there is no such table. TableError: a required column is missing, or there are no rows.
+        InputError: there is no such table, or the data have no calendar. TableError: a required column is missing, or there are no rows.
     """
     if table not in TABLES:
         raise InputError(f"Feedback is a table impressions or service, not '{table[:40]}'.")
     if frame.empty:
         raise TableError("holds no rows", source=name)
+    if TIMING in dataset.missing and origin != "hand":
+        raise InputError(
+            "The times of these data are only an order, so nothing can be told to have come before or after a reaction."
+        )
     id = _identity(dataset.line, table, frame)
     progress("Checking feedback", 0.2, f"{len(frame):,} rows")
     judged = judge(frame, table, name, known_of(workspace, dataset))

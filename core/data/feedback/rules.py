@@ -32,6 +32,7 @@ SAYS_SO = {  # reaction: table and column that tell it
     "complained": (SERVICE, COMPLAINED),
 }
 REASON_ASIDE, ROW = "set_aside_because", "row"  # columns of rows set aside
+LAST_PLACE = 10_000  # of a list
 PAIR = [USER_ID, ITEM_ID]
 SHOWN = [*PAIR, TIMESTAMP]
 
@@ -133,6 +134,8 @@ def _of_contract(
 
 def _rules(table: str) -> Iterator[tuple]:
     """Name, note and finder of each rule of a table, in the order in which they are asked."""
+    if table == IMPRESSIONS:
+        yield "No place in a list", f"The rank is no whole number up to {LAST_PLACE:,}", _no_place
     yield (
         "Unknown user",
         "Not among the users of these data",
@@ -147,6 +150,10 @@ def _rules(table: str) -> Iterator[tuple]:
     yield "Says nothing", "No rank, so it was not shown here, and no reaction either", _no_reaction
     yield "Without an impression", "A reaction to what was never shown to this user", _never_shown
     yield "Before the impression", "A reaction earlier than the first time that the product was shown", _early
+
+
+def _no_place(rows: pd.DataFrame, known: Known) -> np.ndarray:
+    return ((rows[RANK] % 1 != 0) | (rows[RANK] > LAST_PLACE)).to_numpy() & rows[RANK].notna().to_numpy()
 
 
 def _unknown_items(rows: pd.DataFrame, known: Known) -> np.ndarray:

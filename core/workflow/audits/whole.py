@@ -157,7 +157,8 @@ def _within(
         inside = in_scope(shop.bought, shop, Scope(categories=scope.categories))
         n_items, n_users = shop.dataset.counts["catalogue"], shop.dataset.counts["users"]
         wanted = positives(shop.events[inside], n_items, n_users, split)
-        per_user = accuracy(kept, wanted, ks=(settings.k,))
+        scoped = accuracy(kept, wanted, ks=(settings.k,))
+        per_user = scoped[scoped[USER].isin(per_user[USER])]  # who answers at all
     per_user = per_user[per_user[USER].isin(buyers_within(shop, scope))].reset_index(drop=True)
     return Lists(kept, per_user, split)
 

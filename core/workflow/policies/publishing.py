@@ -18,6 +18,7 @@ from core.schema.tables import USER_ID
 from core.store.trail import read, record
 from core.store.workspace import Workspace
 from core.workflow.policies.compared import require_comparison
+from core.workflow.policies.dismissals import dismissed_by_now
 from core.workflow.policies.governance import governance
 from core.workflow.policies.published_lists import (
     STORED,
@@ -74,8 +75,10 @@ def publish(
     require_approval(workspace, policy)
     require_comparison(workspace, run)
     progress("Making lists", 0.0)
-    made = rerank(workspace, run.id, settings_of(policy), split=split)
-    lists = with_own_ids(workspace, load(workspace, run.dataset), made.lists)
+    dataset = load(workspace, run.dataset)
+    gone = dismissed_by_now(workspace, dataset)
+    made = rerank(workspace, run.id, settings_of(policy), split=split, gone=gone)
+    lists = with_own_ids(workspace, dataset, made.lists)
     rest = part_of(progress, MAKING, 1.0)
     asked = {"split": split, "author": author, "job": job, "notes": made.notes}
     return put_out(workspace, policy, lists, **asked, progress=rest)

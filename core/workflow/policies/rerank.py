@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.dataset import load
+from core.data.reactions import Dismissed
 from core.errors import NotFound
 from core.metrics import NOTHING, hits
 from core.recommend.rerank.batch import Candidates, as_batch, as_matrices
@@ -18,6 +19,7 @@ from core.store.workspace import Workspace
 from core.train.weights import load as load_model
 from core.workflow.auditing import positives_of
 from core.workflow.audits.shop import Shop, read_shop
+from core.workflow.policies.dismissals import without_dismissed
 from core.workflow.policies.ground import Ground
 from core.workflow.policies.steps import reranker
 from core.workflow.runs import load_run, run_table
@@ -62,9 +64,17 @@ class PolicyLists:
 
 
 def rerank(
-    workspace: Workspace, run_id: str, policy: PolicySettings, *, split: Split = "test"
+    workspace: Workspace,
+    run_id: str,
+    policy: PolicySettings,
+    *,
+    split: Split = "test",
+    gone: Dismissed | None = None,
 ) -> PolicyLists:
     """The lists of everybody for a split, as the policy makes them of the run's candidates.
+
+    Args:
+        gone: what no list may hold, because it was dismissed since the candidates were made.
 
     Raises:
         NotFound: no such run, attribute or group. SettingsError: a step or a setting that there is not.
@@ -72,15 +82,21 @@ def rerank(
     """
     run = load_run(workspace, run_id)
     shop = read_shop(workspace, load(workspace, run.dataset))
-    return rerank_within(workspace, run, shop, policy, split=split)
+    return rerank_within(workspace, run, shop, policy, split=split, gone=gone)
 
 
 def rerank_within(
-    workspace: Workspace, run: Run, shop: Shop, policy: PolicySettings, *, split: Split
+    workspace: Workspace,
+    run: Run,
+    shop: Shop,
+    policy: PolicySettings,
+    *,
+    split: Split,
+    gone: Dismissed | None = None,
 ) -> PolicyLists:
     """The same where the run's shop has been read already."""
     found = apply(
-        batch_of_run(workspace, run, shop.dataset, split=split),
+        batch_of_run(workspace, run, shop.dataset, split=split, gone=gone),
         ground_of_run(workspace, run, shop, split=split, k=policy.k),
         policy,
     )
@@ -103,14 +119,22 @@ def apply(candidates: Candidates, ground: Ground, policy: PolicySettings) -> App
     return Applied(start, tuple(stages))
 
 
-def batch_of_run(workspace: Workspace, run: Run, dataset: Dataset, *, split: Split) -> Candidates:
+def batch_of_run(
+    workspace: Workspace, run: Run, dataset: Dataset, *, split: Split, gone: Dismissed | None = None
+) -> Candidates:
     """The candidates of a run, with relevance as the chance that they are taken, as the validation window tells it.
 
     Lists of another system, of which no validation lists are known, are scaled within each user.
+
+    Args:
+        gone: candidates that are left out; those behind them move up.
     """
-    n_users = dataset.counts["users"]
+    n_users, n_items = dataset.counts["users"], dataset.counts["catalogue"]
     told = run_table(workspace, run, f"candidates_{split}")
-    told = told[told[ITEM] < dataset.counts["catalogue"]]  # lists of others may hold what cannot be shown
+    told = told[told[ITEM] < n_items]  # lists of others may hold what cannot be shown
+    if gone is not None:
+        told = without_dismissed(told, gone, n_items=n_items)
+        told = told.assign(**{RANK: told.groupby(USER).cumcount() + 1})
     relevance = None if run.brought else calibration_of_run(workspace, run, dataset)
     return as_batch(told, n_users=n_users, width=LONGEST_LIST, relevance=relevance)
 

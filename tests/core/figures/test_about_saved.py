@@ -55,15 +55,25 @@ def row(group: str, verdict: str | None, *, metric: str = "ndcg@10", change: flo
 def test_a_comparison_is_one_sentence_about_everybody():
     worse = made_comparison("run-a", "run-b", row("35-44", None), row("all", "worse"))
     assert compared_sentence(worse).replace("\\", "") == (
-        "**Worse than the model before**: NDCG@10 0.380, −0.0200 [−0.0300, −0.0100] on the same users (n=1,204), corrected "
-        "for all comparisons together."
+        "**Worse than the model before**: NDCG@10 went from 0.400 to 0.380, a change of −0.0200 [−0.0300, −0.0100] on the "
+        "same users (n=1,204), corrected for 1 comparison together."
     )
     same = made_comparison("run-a", "run-b", row("all", "no difference shown", change=0.001))
-    assert (
-        compared_sentence(same)
-        .replace("\\", "")
-        .startswith("**No difference from the model before is shown**: NDCG@10 0.380, ")
+    same_said = compared_sentence(same)
+    assert same_said.replace("\\", "").startswith(
+        "**No difference from the model before is shown**: NDCG@10 went from 0.400 to 0.380, "
     )
+    assert same_said.endswith("corrected for 1 comparison together.")
+    lost = made_comparison(
+        "run-a",
+        "run-b",
+        row("all", "no difference shown", change=0.02),
+        row("45-54", "worse"),
+        row("19-24", None),
+    )
+    said = compared_sentence(lost)
+    assert said.startswith("**No difference")
+    assert "leaves out zero by itself, but not once corrected for 2 comparisons together" in said
     assert "tells nothing" in compared_sentence(made_comparison("run-a", "run-b"))
 
 

@@ -41,7 +41,7 @@ def test_right_forecasts_raise_no_alarm_and_a_planted_error_does(shop, workspace
     right = watched_forecasts(workspace, run_with(workspace, shop.run, off=0.0), GROUPS, Statistics())
     wrong = watched_forecasts(workspace, run_with(workspace, shop.run, off=0.15), GROUPS, Statistics())
     assert (right.days, len(right.starts)) == (7, MOMENTS)
-    assert "come as they were forecast" in forecast_sentence(right.rows, days=7)
+    assert "not shown to differ from their forecast" in forecast_sentence(right.rows, days=7)
     said = unmarked(forecast_sentence(wrong.rows, days=7))
     assert "do not come as they were forecast" in said
     assert "f (" in said
@@ -69,7 +69,7 @@ def test_small_groups_are_hidden_and_nothing_is_told_of_them(shop, workspace):
     assert forecast_table(found.rows, found.starts).set_index("Group").loc["few", "Users"] == "hidden"
     told = found.rows[~found.rows["suppressed"].astype(bool)]
     drawn = forecasts_over_time(told, group_styles([ALL, "f", "m"]), found.starts, days=7)
-    assert {trace.name for trace in drawn.data} == {ALL, "f", "m"}
+    assert {trace.name for trace in drawn.data} == {"everyone", "f", "m"}
 
 
 def test_a_run_without_forecasts_has_none(shop, workspace):
@@ -86,4 +86,4 @@ def test_outcomes_that_are_not_known_yet_do_not_count(shop, workspace, missing):
     artefact = workspace.artefacts.write_table("runs/made/intent.parquet", table)
     run = run.model_copy(update={"artefacts": {"intent": artefact}})
     found = watched_forecasts(workspace, run, GROUPS, Statistics())
-    assert "come as they were forecast" in forecast_sentence(found.rows, days=7)
+    assert "not shown to differ from their forecast" in forecast_sentence(found.rows, days=7)

@@ -130,7 +130,7 @@ def test_the_sentence_and_the_table_say_since_when_a_gap_is_shown():
     assert r"\<b\>a (town) is shown" in said
     assert "worse than everyone else, since the window of 8 Jan 2025" in said
     lines = watch_table(rows, starts).set_index("Group")
-    assert lines["Shown since"].to_dict() == {"<b>a": "2025-01-08", "b": "not shown", "c": ""}
+    assert lines["Shown since"].to_dict() == {"<b>a": "8 Jan 2025", "b": "not shown", "c": ""}
     assert lines.loc["c", "Gap"] == "hidden"
     quiet = watch_sentence(rows[rows["group"] != "<b>a"], starts, by=("town",), metric="NDCG@10")
     assert "no group by town is shown to be served otherwise" in quiet

@@ -12,6 +12,7 @@ from core.schema.documents import Dataset
 from core.schema.settings import TrainSettings
 from core.schema.tables import JUDGEMENTS
 from core.store.workspace import Workspace
+from core.workflow.auditing import positives_of
 from core.workflow.questions import HISTORY_BEFORE, material_of, questions, vocabulary_of
 from tests.core.workflow.conftest import WINDOWS, made_tables
 from tests.core.workflow.made_runs import prepared_tables
@@ -107,6 +108,18 @@ def judged(workspace: Workspace, dataset: Dataset, rows: pd.DataFrame) -> Datase
     """The dataset with judgements, which no source holds."""
     artefact = workspace.artefacts.write_table("datasets/judged/judgements.parquet", rows)
     return dataset.model_copy(update={"tables": dataset.tables | {JUDGEMENTS: artefact}})
+
+
+def test_audits_and_policies_ask_those_whom_no_analyst_judged_for_either(with_feedback):
+    workspace, dataset = with_feedback
+    one = np.flatnonzero(np.diff(questions(workspace, dataset, SETTINGS)["test"].positives.offsets))[0]
+    rows = pd.DataFrame({"user": [one], "item": [0], "rating": [1.0], "dismissed": [False]})
+    after = judged(workspace, dataset, rows)
+    for split in HISTORY_BEFORE:
+        asked = questions(workspace, after, SETTINGS)[split].positives
+        found = positives_of(workspace, after, split)
+        assert found.offsets.tolist() == asked.offsets.tolist()
+        assert found.items.tolist() == asked.items.tolist()
 
 
 def test_whom_an_analyst_judged_for_is_told_at_once_and_does_not_answer(with_feedback):

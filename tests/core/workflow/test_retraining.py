@@ -12,12 +12,16 @@ from core.cli import main
 from core.data.dataset import load, table
 from core.data.feedback.keeping import keep
 from core.errors import InputError
+from core.schema.policies import PolicySettings
 from core.schema.settings import TrainSettings
 from core.schema.tables import CLICKED, DISMISSED, ITEM, ITEM_ID, RANK, TIMESTAMP, USER, USER_ID
 from core.store.workspace import Workspace
-from core.workflow.comparing import compare, hold_against, kept_comparison
+from core.workflow.comparing import asked_anew, compare, hold_against, kept_comparison
 from core.workflow.importing import import_lists
-from core.workflow.retraining import Retrained, retrain, since
+from core.workflow.policies.publishing import publish
+from core.workflow.policies.saved import Label, save_policy
+from core.workflow.policies.serving import served
+from core.workflow.retraining import Retrained, _next_name, retrain, since
 from core.workflow.runs import list_runs, load_run, run_table
 from core.workflow.training import train
 
@@ -102,6 +106,40 @@ def test_dismissed_products_that_were_not_bought_since_are_in_no_list(shop, trai
     assert not (dismissed - bought) & listed
 
 
+def test_published_lists_hold_nothing_dismissed_though_the_run_had_not_learnt_of_it(shop):
+    """Also what was dismissed in the test window, of which candidates may not know: lists that are shown judge nobody."""
+    workspace, run, rows = shop
+    dataset = load(workspace, run.dataset)
+    late = rows.tail(1).assign(**{ITEM_ID: _second(workspace, run, rows[USER_ID].iloc[-1])})
+    late[TIMESTAMP] = "2017-12-30 10:00"
+    keep(workspace, dataset, late, "impressions", origin="file", name="late.csv", who="Ann")
+    label = Label(name="Plain", aim="What the model makes", author="Ann", note="")
+    policy = save_policy(workspace, run.id, PolicySettings(), label, measured=None)
+    publish(workspace, policy.id, author="Ann")
+    lists = {user: served(workspace, dataset.id, user) for user in rows[USER_ID]}
+    assert {len(one.item_ids) for one in lists.values()} == {10}
+    held = [item in lists[user].item_ids for user, item in zip(rows[USER_ID], rows[ITEM_ID], strict=True)]
+    users = pd.Index(table(workspace, dataset, "users", [USER_ID])[USER_ID])
+    items = pd.Index(table(workspace, dataset, "items", [ITEM_ID])[ITEM_ID])
+    events = table(workspace, dataset, "events", [USER, ITEM, TIMESTAMP])
+    later = events[events[TIMESTAMP] > "2017-06-01 10:00"]
+    bought = set(zip(later[USER], later[ITEM], strict=True))
+    pairs = zip(users.get_indexer(rows[USER_ID]), items.get_indexer(rows[ITEM_ID]), strict=True)
+    assert held == [pair in bought for pair in pairs]
+    assert late[ITEM_ID].iloc[0] not in lists[late[USER_ID].iloc[0]].item_ids
+
+
+def _second(workspace, run, user_id: str) -> str:
+    """The second product of a user's candidates."""
+    dataset = load(workspace, run.dataset)
+    users, items = (
+        table(workspace, dataset, name, [id])[id] for name, id in (("users", USER_ID), ("items", ITEM_ID))
+    )
+    lists = run_table(workspace, run, "candidates_test", [USER, ITEM, RANK])
+    own = lists[(lists[USER] == users[users == user_id].index[0]) & (lists[RANK] == 2)]
+    return items[own[ITEM].iloc[0]]
+
+
 def test_the_comparison_is_paired_over_the_same_users_and_kept(shop, trained_on):
     workspace, run, _ = shop
     kept = trained_on.comparison
@@ -144,6 +182,29 @@ def test_runs_on_other_data_are_compared_only_once_one_was_asked_about_the_other
         compare(workspace, trained_on.run, run, by=(), k=10)
     with pytest.raises(InputError, match="itself"):
         hold_against(workspace, run, run)
+
+
+def test_a_run_is_neither_trained_on_nor_asked_where_it_knows_the_answers(shop, trained_on, monkeypatch):
+    workspace, run, _ = shop
+    period = trained_on.dataset.period
+    shorter = trained_on.dataset.model_copy(
+        update={"period": period | {"test_start": "2017-01-01"}}
+    )  # windows of a year before
+    with pytest.raises(InputError, match=r"test window .* knows what would judge it"):
+        asked_anew(workspace, run, shorter)
+    monkeypatch.setattr("core.workflow.retraining.prepare", lambda *_, **__: shorter)
+    before = len(list_runs(workspace))
+    with pytest.raises(InputError, match="train a new run"):
+        retrain(workspace, run.id, new_id="run-shorter")
+    assert len(list_runs(workspace)) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "following"),
+    [("First model", "First model 2"), ("First model 9", "First model 10"), ("7", "7 2"), ("v²", "v² 2")],
+)
+def test_a_run_that_follows_has_the_next_number(name, following):
+    assert _next_name(name) == following
 
 
 def test_lists_of_another_system_cannot_be_trained_on(shop, tmp_path):

@@ -1,5 +1,7 @@
 """Feedback among the tables of a shop: one row per impression, purchases that were lacking, what waits."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
@@ -153,3 +155,63 @@ def test_without_feedback_nothing_changes(shop):
     tables, counts = joined(shop)
     assert tables is shop
     assert counts == []
+
+
+def test_reactions_to_the_shops_own_impressions_go_to_these_and_a_purchase_of_theirs_alone_is_not_feedback(
+    shop,
+):
+    own = impressions(("ann", "jam", 2, "2026-01-20", PURCHASED), ("bob", "tea", 1, "2026-01-21", PURCHASED))
+    own.attrs["notes"] = ["read as they stand"]
+    own = own.astype({USER_ID: "category"})
+    shown = impressions(
+        ("ann", "jam", None, "2026-01-22", CLICKED),  # on its own
+        ("ann", "jam", 2, "2026-01-20", DISMISSED),  # the same impression, told again
+    )
+    tables, counts = joined(replace(shop, impressions=own), shown)
+    found = tables.impressions.sort_values(USER_ID)
+    assert found[[USER_ID, RANK]].values.tolist() == [["ann", 2], ["bob", 1]]
+    assert found[FLAGS].fillna(False).values.tolist() == [[True, True, True], [False, True, False]]
+    assert [count.affected for count in counts] == [1, 0]
+    assert len(tables.events) == len(shop.events)
+    assert tables.impressions.attrs == own.attrs
+    assert set(tables.impressions) == set(own)
+
+
+def test_where_clicks_are_a_log_of_their_own_what_it_does_not_name_was_shown_in_vain():
+    found = together(
+        impressions(
+            ("ann", "tea", 1, "2026-01-01"),  # before the log
+            ("ann", "jam", 1, "2026-01-03"),
+            ("bob", "jam", 1, "2026-01-04"),
+            ("bob", "tea", 2, "2026-01-09"),  # after it
+            ("ann", "jam", None, "2026-01-03", CLICKED),
+            ("ann", "jam", None, "2026-01-05", CLICKED),
+        )
+    ).sort_values(TIMESTAMP)
+    assert found[CLICKED].astype(object).where(found[CLICKED].notna(), None).tolist() == [
+        None,
+        True,
+        False,
+        None,
+    ]
+    assert found[[PURCHASED, DISMISSED]].isna().all(axis=None)
+
+
+def test_users_and_products_that_the_shop_no_longer_has_do_not_come_back_with_a_purchase(shop):
+    tables, counts = joined(
+        shop,
+        impressions(
+            ("erased", "tea", 1, "2026-01-02", PURCHASED),
+            ("ann", "gone", 1, "2026-01-02", PURCHASED),
+            ("ann", "jam", 1, "2026-01-02", PURCHASED),
+        ),
+    )
+    added = tables.events.iloc[3:]
+    assert added[[USER_ID, ITEM_ID]].values.tolist() == [["ann", "jam"]]
+    assert counts[-1].affected == 1
+
+
+def test_rows_of_service_that_two_pieces_hold_join_once(shop):
+    line = ("ann", "tea", "2026-01-09", 4, None)
+    tables, _ = joined(shop, rated=service(line, line, ("ann", "tea", "2026-01-09", 5, None)))
+    assert tables.service[SATISFACTION].tolist() == [4.0, 5.0]

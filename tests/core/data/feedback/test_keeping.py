@@ -6,9 +6,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from core.cli import main
 from core.data.dataset import load, table
 from core.data.feedback.keeping import feedback_of, keep, load_file, rows_of
 from core.data.prepare import prepare
+from core.data.support import TIMING
 from core.errors import InputError, NotFound, TableError
 from core.schema.documents import DATASETS, Dataset
 from core.schema.tables import (
@@ -104,6 +106,29 @@ def test_bad_files_say_one_sentence_and_keep_nothing(shop, tmp_path):
     with pytest.raises(InputError, match="impressions or service"):
         keep(workspace, dataset, lines(workspace, dataset), "events", origin="file", name="x", who="Ann")
     assert feedback_of(workspace, dataset) == []
+
+
+def test_reactions_have_no_place_among_times_that_are_only_an_order_but_an_analyst_has_a_say(shop):
+    workspace, dataset = shop
+    ordered = dataset.model_copy(update={"missing": dataset.missing | {TIMING: "real times"}})
+    rows = lines(workspace, dataset).assign(**{DISMISSED: "yes"})
+    with pytest.raises(InputError, match="only an order"):
+        keep(workspace, ordered, rows, "impressions", origin="file", name="a.csv", who="Ann")
+    assert feedback_of(workspace, dataset) == []
+    assert (
+        keep(workspace, ordered, rows, "impressions", origin="hand", name="list of 1", who="Ann").count == 40
+    )
+
+
+def test_a_bad_file_after_a_good_one_says_from_the_shell_what_was_taken_in(shop, tmp_path, capsys):
+    workspace, dataset = shop
+    good, bad = tmp_path / "impressions.csv", tmp_path / "service.csv"
+    lines(workspace, dataset).to_csv(good, index=False)
+    bad.write_text("user_id\n1\n")
+    shell = ["--workspace", str(workspace.root), "feedback", dataset.id]
+    assert main([*shell, str(good), str(bad)]) == 2
+    assert capsys.readouterr().err.endswith("The files before it were taken in: impressions.csv.\n")
+    assert [one.name for one in feedback_of(workspace, dataset)] == [good.name]
 
 
 def test_the_next_dataset_holds_the_feedback_and_is_of_the_same_line(shop):

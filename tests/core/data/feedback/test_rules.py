@@ -29,6 +29,7 @@ def rows(*lines: tuple) -> pd.DataFrame:
 
 SHOWN = ("ann", "tea", "1", "2026-03-01 10:00", None)
 BAD = {
+    "No place in a list": ("ann", "jam", "1.5", "2026-03-01 10:00", "yes"),
     "Unknown user": ("eve", "tea", "1", "2026-03-01 10:00", None),
     "Unknown item": ("ann", "ham", "1", "2026-03-01 10:00", None),
     "The same row twice": SHOWN,
@@ -68,6 +69,13 @@ def test_a_reaction_on_its_own_belongs_to_an_impression_of_this_file_or_an_earli
     later = judge(rows(click), "impressions", "clicks.csv", Known(USERS, ITEMS, earlier, NO_SERVICE))
     assert len(later.rows) == 1
     assert later.aside.empty
+
+
+def test_a_rank_that_no_list_has_is_set_aside_whatever_else_the_row_says():
+    lines = rows(("ann", "tea", "1e19", "2026-03-01", "yes"), ("ann", "jam", "10000", "2026-03-01", "yes"))
+    found = judge(lines, "impressions", "log.csv", NOTHING_BEFORE)
+    assert found.aside[REASON_ASIDE].tolist() == ["No place in a list"]
+    assert found.rows[RANK].tolist() == [10_000]
 
 
 def test_what_came_before_is_not_taken_twice_but_a_new_reaction_to_it_is():
