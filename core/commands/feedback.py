@@ -130,7 +130,9 @@ def _compare(workspace: Workspace, options: argparse.Namespace) -> Answer:
     if not 1 <= options.k <= 50:
         raise SettingsError(f"--k {options.k}: must lie between 1 and 50.")
     old, new = (load_run(workspace, id) for id in (options.old, options.new))
-    return _of_comparison(hold_against(workspace, old, new, k=options.k, progress=ProgressLine()))
+    return _of_comparison(
+        hold_against(workspace, old, new, k=options.k, who=COMMAND_LINE, progress=ProgressLine())
+    )
 
 
 def _of_comparison(found: Comparison) -> Answer:

@@ -29,6 +29,7 @@ DEEDS = {
     "acknowledged": "acknowledged an alert",
     "found": "found what was not told of",
     "collected": "brought in feedback",
+    "held_against": "compared a run with the one before",
 }
 NAMED = 8  # faults that an answer names
 LEFT = {

@@ -459,6 +459,7 @@ Deed = Literal[
     "acknowledged",
     "found",
     "collected",
+    "held_against",
 ]
 
 

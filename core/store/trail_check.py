@@ -9,6 +9,7 @@ from typing import Any
 from core.errors import InputError
 from core.schema.alerts import ACKNOWLEDGEMENTS
 from core.schema.documents import (
+    COMPARISONS,
     CONFIRMATIONS,
     DATASETS,
     DECISIONS,
@@ -40,13 +41,20 @@ LEFT = {  # what a deed leaves in the store, by what it is called in the trail: 
     "governance": (GOVERNANCE, "at"),
     "acknowledgement": (ACKNOWLEDGEMENTS, "at"),
     "feedback": (FEEDBACK, "created_at"),
+    "comparison": (COMPARISONS, "created_at"),
 }
-REWRITTEN = ("dataset", "run", "frontier")  # by whoever makes the same again; nothing changes the others
+REWRITTEN = (
+    "dataset",
+    "run",
+    "frontier",
+    "comparison",
+)  # by whoever makes the same again; nothing changes the others
 WITH_THE_TRAIL = (
     "decision",
     "governance",
     "acknowledgement",
     "feedback",
+    "comparison",
 )  # came with it: none is older, whatever its date says
 BY = {  # which of these a deed leaves; exports but reports, and searches, leave none
     "prepared": "dataset",
@@ -64,6 +72,7 @@ BY = {  # which of these a deed leaves; exports but reports, and searches, leave
     "governed": "governance",
     "acknowledged": "acknowledgement",
     "collected": "feedback",
+    "held_against": "comparison",
 }
 CLOCKS_DIFFER = timedelta(minutes=1)  # those of several machines, without anybody's doing
 

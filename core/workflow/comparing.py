@@ -13,6 +13,7 @@ from core.recommend.candidates import candidates
 from core.schema.documents import COMPARISONS, Artefact, Comparison, Dataset, Run, now
 from core.schema.settings import Statistics, TrainSettings, settings_from
 from core.schema.tables import USER
+from core.store.trail import PROGRAM, record
 from core.store.workspace import Workspace
 from core.workflow.carrying import carried, require_unseen
 from core.workflow.evaluation import estimates, per_user_of_baselines
@@ -76,12 +77,21 @@ def kept_comparison(workspace: Workspace, first: Run, second: Run) -> Comparison
 
 
 def hold_against(
-    workspace: Workspace, old: Run, new: Run, *, k: int = 10, progress: Progress = quiet
+    workspace: Workspace,
+    old: Run,
+    new: Run,
+    *,
+    k: int = 10,
+    who: str = PROGRAM,
+    progress: Progress = quiet,
 ) -> Comparison:
     """Ask a run the questions of a newer one, and keep how the two compare: over everyone and by protected attribute.
 
     Where the newer run stands on newer data, the old one is asked with its own weights about the histories and the
     catalogue of today: what it would recommend if it went on being used. Both answer for the same users.
+
+    Args:
+        who: asked for it, for the audit trail.
 
     Raises:
         InputError: another system made one of the lists, the two share no item or too few users, or the old one knows the
@@ -111,6 +121,8 @@ def hold_against(
         per_user=_written(workspace, id, per_user),
     )
     workspace.documents.put(COMPARISONS, kept.dump())
+    about = {"comparison": kept.id, "dataset": dataset.id, "run": new.id}
+    record(workspace, "held_against", who=who, about=about, details={"old": old.id, "k": k})
     return kept
 
 

@@ -113,7 +113,7 @@ def retrain(
         progress=part_of(progress, PREPARED, TRAINED),
         scratch=scratch,
     )
-    comparison = hold_against(workspace, old, run, progress=part_of(progress, TRAINED, 1.0))
+    comparison = hold_against(workspace, old, run, who=who, progress=part_of(progress, TRAINED, 1.0))
     return Retrained(dataset, run, comparison)
 
 

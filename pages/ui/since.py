@@ -9,6 +9,7 @@ from core.figures.about_saved import compared_sentence, worse_sentence
 from core.figures.numbers import moment
 from core.figures.text import markdown_text
 from core.schema.documents import Run
+from core.store.trail import PAGE
 from core.workflow.comparing import hold_against, kept_comparison
 from core.workflow.retraining import Since, since
 from core.workflow.runs import load_run
@@ -65,7 +66,7 @@ def _comparison(view: View, run: Run) -> None:
         if st.button("Compare them", key="compare-with-former", type="primary", icon=":material/balance:"):
             try:
                 with st.spinner("Asking the former run the questions of the newer one …"):
-                    hold_against(view.workspace, old, run, k=view.k)
+                    hold_against(view.workspace, old, run, k=view.k, who=PAGE)
             except EvenhandError as error:
                 blocks.failed(error)
                 return

@@ -30,7 +30,12 @@ from pages.ui import blocks, definitions, links, tune_user
 from pages.ui.shell import View
 
 SHORT = {NDCG: "accuracy", PERCENTILE: "price level", DEALS: "offers"}
-SECTIONS = {NDCG: "users", SPENDING: "pricing", PERCENTILE: "pricing", DEALS: "pricing"}  # of the audit, which define the measures
+SECTIONS = {
+    NDCG: "users",
+    SPENDING: "pricing",
+    PERCENTILE: "pricing",
+    DEALS: "pricing",
+}  # of the audit, which define the measures
 RELATIVE = (NDCG, DEALS)  # measures whose tolerance is a share of their level
 BAND = (
     "The band is a share of the level of all users, so it is wider where a policy raises that: drawn is the band after the "

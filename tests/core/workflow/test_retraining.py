@@ -15,6 +15,8 @@ from core.errors import InputError
 from core.schema.policies import PolicySettings
 from core.schema.settings import TrainSettings
 from core.schema.tables import CLICKED, DISMISSED, ITEM, ITEM_ID, RANK, TIMESTAMP, USER, USER_ID
+from core.store.trail import COMMAND_LINE
+from core.store.trail import read as read_trail
 from core.store.workspace import Workspace
 from core.workflow.comparing import asked_anew, compare, hold_against, kept_comparison
 from core.workflow.importing import import_lists
@@ -144,6 +146,8 @@ def test_the_comparison_is_paired_over_the_same_users_and_kept(shop, trained_on)
     workspace, run, _ = shop
     kept = trained_on.comparison
     assert (kept.old, kept.new, kept.dataset) == (run.id, trained_on.run.id, trained_on.dataset.id)
+    told = next(entry for entry in read_trail(workspace).entries if entry.about.get("comparison") == kept.id)
+    assert (told.did, told.who, told.details["old"]) == ("held_against", COMMAND_LINE, run.id)
     old = workspace.artefacts.read_table(kept.per_user).set_index(USER)["ndcg@10"]
     new = run_table(workspace, trained_on.run, "per_user_test").set_index(USER)["ndcg@10"]
     row = next(one for one in kept.rows if one["group"] == "all" and one["metric"] == "ndcg@10")
