@@ -9,7 +9,6 @@ from core.figures.about_trail import set_back_sentences
 from core.figures.sentences import plural
 from core.figures.text import plain
 from core.schema.documents import TrailEntry
-from core.schema.settings import settings_from
 from core.store.trail import CONTENT, read
 from core.store.trail_check import Checked, verify
 from core.store.workspace import Workspace
@@ -60,9 +59,9 @@ def _verify(workspace: Workspace, options: argparse.Namespace) -> Answer:
 
 def _complete(workspace: Workspace, options: argparse.Namespace) -> Answer:
     from core.store.trail_late import tell_missing
-    from core.workflow.policies.saved import Signature
+    from core.workflow.policies.saved import signed
 
-    author = settings_from(Signature, {"author": options.author}).author
+    author = signed(options.author)
     told = tell_missing(workspace, who=author)
     return {"told": told}, "\n".join([f"{plural(len(told), 'deed')} told of.", *told])
 

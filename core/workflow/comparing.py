@@ -10,7 +10,7 @@ from core.fairness.compare import RunComparison, compare_runs
 from core.fairness.rows import records
 from core.progress import Progress, part_of, quiet
 from core.recommend.candidates import candidates
-from core.schema.documents import COMPARISONS, Artefact, Comparison, Dataset, Run, now
+from core.schema.documents import COMPARISONS, Comparison, Dataset, Run, now
 from core.schema.settings import Statistics, TrainSettings, settings_from
 from core.schema.tables import USER
 from core.store.trail import PROGRAM, record
@@ -18,6 +18,7 @@ from core.store.workspace import Workspace
 from core.workflow.carrying import carried, require_unseen
 from core.workflow.evaluation import estimates, per_user_of_baselines
 from core.workflow.keeping import accuracy_of
+from core.workflow.policies.compared import kept_comparison
 from core.workflow.questions import material_of
 from core.workflow.runs import run_table
 
@@ -63,17 +64,11 @@ def compare(workspace: Workspace, first: Run, second: Run, *, by: tuple[str, ...
     """
     old = run_table(workspace, first, "per_user_test") if first.dataset == second.dataset else None
     if old is None:
-        kept = kept_comparison(workspace, first, second)
+        kept = kept_comparison(workspace, first.id, second.id)
         if kept is None:
             raise InputError("Runs on different data cannot be compared user by user.")
         old = workspace.artefacts.read_table(kept.per_user)
     return _compared(workspace, load(workspace, second.dataset), old, second, by=(by,) if by else (), k=k)
-
-
-def kept_comparison(workspace: Workspace, first: Run, second: Run) -> Comparison | None:
-    """The comparison of two runs that `hold_against` made; None where there is none."""
-    document = workspace.documents.get(COMPARISONS, _comparison_id(first, second))
-    return None if document is None else Comparison.model_validate(document)
 
 
 def hold_against(
@@ -118,7 +113,7 @@ def hold_against(
         k=k,
         rows=records(found.rows.rename(columns=NAMES)),
         notes=[*notes, *_left_out(found)],
-        per_user=_written(workspace, id, per_user),
+        per_user=workspace.artefacts.write_table(f"comparisons/{id}.parquet", per_user),
     )
     workspace.documents.put(COMPARISONS, kept.dump())
     about = {"comparison": kept.id, "dataset": dataset.id, "run": new.id}
@@ -168,7 +163,3 @@ def _left_out(found: RunComparison) -> list[str]:
 def _comparison_id(old: Run, new: Run) -> str:
     """The same for the same two runs."""
     return f"comparison-{hashlib.sha256(f'{old.id} {new.id}'.encode()).hexdigest()[:16]}"
-
-
-def _written(workspace: Workspace, id: str, per_user: pd.DataFrame) -> Artefact:
-    return workspace.artefacts.write_table(f"comparisons/{id}.parquet", per_user)

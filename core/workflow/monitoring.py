@@ -52,8 +52,8 @@ class Monitored:
 
     Attributes:
         starts: first day of each window. rows: of `Watched.table`, `window` being a place in `starts`; its numbers hold at every
-            look at once (confidence sequences). drift: of `drift_table`, with `what`, a key of `TITLES`. forecasts: of purchases; None
-        where the run makes none. notes: sentences.
+            look at once (confidence sequences). drift: of `drift_table`, with `what`, a key of `TITLES`. forecasts: of purchases;
+            None where the run makes none. notes: sentences.
     """
 
     run: str

@@ -9,7 +9,7 @@ from core.figures.numbers import moment
 from core.figures.sentences import metric_name
 from core.figures.text import plain
 from core.schema.documents import Run
-from core.workflow.comparing import kept_comparison
+from core.workflow.policies.compared import kept_comparison
 from pages.ui import blocks, cached, links
 from pages.ui.shell import View
 
@@ -63,7 +63,7 @@ def _followed(view: View, runs: list[Run]) -> list[Run]:
     known, found = {run.id: run for run in view.runs}, {}
     for run in runs:
         old = known.get(run.follows)
-        if old is not None and old.dataset != run.dataset and kept_comparison(view.workspace, old, run):
+        if old is not None and old.dataset != run.dataset and kept_comparison(view.workspace, old.id, run.id):
             found[old.id] = old
     return list(found.values())
 

@@ -9,8 +9,7 @@ from core.errors import EvenhandError, InputError, SettingsError
 from core.figures.about_feedback import aside_table, feedback_table, feedback_words, named, rows_aside
 from core.figures.numbers import moment
 from core.schema.documents import Feedback
-from core.schema.settings import settings_from
-from core.workflow.policies.saved import Signature
+from core.workflow.policies.saved import signed
 from pages.ui import blocks, jobs, mongodb, uploaded, uploads
 from pages.ui.shell import View
 
@@ -112,7 +111,7 @@ def _start(
 ) -> None:
     """Queue the job; InputError where something is missing. Bad input changes nothing."""
     try:
-        author = settings_from(Signature, {"author": who}).author
+        author = signed(who)
     except SettingsError:
         raise InputError("Say who brings the feedback in.") from None
     params = {"dataset": view.dataset.id, "who": author}

@@ -7,9 +7,8 @@ from core.errors import EvenhandError, InputError, SettingsError
 from core.figures.about_feedback import judgement_table
 from core.figures.text import plain
 from core.schema.documents import Feedback
-from core.schema.settings import settings_from
 from core.schema.tables import RANK, TITLE
-from core.workflow.policies.saved import Signature
+from core.workflow.policies.saved import signed
 from core.workflow.showing import OneUser
 from pages.ui import blocks, cached
 from pages.ui.shell import View
@@ -89,7 +88,7 @@ def _flag(view: View, user_id: str, user: OneUser, item: int, reason: str, who: 
 
 def _signed(who: str) -> str:
     try:
-        return settings_from(Signature, {"author": who}).author
+        return signed(who)
     except SettingsError:
         raise InputError("Say who judges: a judgement is signed.") from None
 

@@ -10,7 +10,8 @@ from core.figures.numbers import moment
 from core.figures.text import markdown_text
 from core.schema.documents import Run
 from core.store.trail import PAGE
-from core.workflow.comparing import hold_against, kept_comparison
+from core.workflow.comparing import hold_against
+from core.workflow.policies.compared import comparison_with_former
 from core.workflow.retraining import Since, since
 from core.workflow.runs import load_run
 from pages.ui import blocks, cached, jobs
@@ -60,7 +61,7 @@ def _comparison(view: View, run: Run) -> None:
     except NotFound:
         return
     blocks.section(f"Beside “{markdown_text(old.name)}” of {moment(old.created_at)} (UTC), which it follows")
-    kept = kept_comparison(view.workspace, old, run)
+    kept = comparison_with_former(view.workspace, run)
     if kept is None:
         blocks.waiting("The two were not compared yet; until they are, its lists cannot be published.")
         if st.button("Compare them", key="compare-with-former", type="primary", icon=":material/balance:"):

@@ -97,9 +97,8 @@ def conforms(upload: Upload) -> bool:
 
 def is_feedback(upload: Upload) -> bool:
     """Whether a file has the columns that feedback cannot do without; impressions may lack a rank."""
-    return {USER_ID, TIMESTAMP} <= _columns(upload) and not {RANK, *REACTIONS, *OUTCOMES}.isdisjoint(
-        _columns(upload)
-    )
+    columns = _columns(upload)
+    return {USER_ID, TIMESTAMP} <= columns and not {RANK, *REACTIONS, *OUTCOMES}.isdisjoint(columns)
 
 
 def _required(table: str) -> set[str]:

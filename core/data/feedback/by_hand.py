@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from core.data.feedback.keeping import feedback_of, keep, rows_of
+from core.data.feedback.keeping import LONGEST_NAME, feedback_of, keep, rows_of
 from core.data.feedback.rules import IMPRESSIONS, SERVICE
 from core.errors import InputError
 from core.schema.documents import Dataset, Feedback, now
@@ -35,7 +35,7 @@ def rate_list(
         raise InputError("The list is empty; there is nothing to rate.")
     told = {USER_ID: user_id, ITEM_ID: list(item_ids), TIMESTAMP: now(), SATISFACTION: float(rating)}
     frame = pd.DataFrame(told | {REASON: _reason(reason)})
-    return keep(workspace, dataset, frame, SERVICE, origin="hand", name=f"list of {user_id}", who=who)
+    return keep(workspace, dataset, frame, SERVICE, origin="hand", name=_name(user_id), who=who)
 
 
 def flag_item(
@@ -48,20 +48,25 @@ def flag_item(
     """
     told = {USER_ID: user_id, ITEM_ID: item_id, RANK: float(rank), TIMESTAMP: now(), DISMISSED: True}
     frame = pd.DataFrame([told | {REASON: _reason(reason)}])
-    return keep(workspace, dataset, frame, IMPRESSIONS, origin="hand", name=f"list of {user_id}", who=who)
+    return keep(workspace, dataset, frame, IMPRESSIONS, origin="hand", name=_name(user_id), who=who)
 
 
 def judgements_of(workspace: Workspace, dataset: Dataset, user_id: str) -> pd.DataFrame:
     """What analysts said of a user's lists, newest first: `timestamp`, `item_id`, `satisfaction`, `dismissed`, `reason`, `who`."""
     frames = []
     for one in feedback_of(workspace, dataset):
-        if one.origin == "hand" and one.name == f"list of {user_id}"[:120]:
+        if one.origin == "hand" and one.name == _name(user_id):
             rows = rows_of(workspace, [one], one.table)
             frames.append(rows[rows[USER_ID] == user_id].assign(who=one.who))
     columns = [TIMESTAMP, ITEM_ID, SATISFACTION, DISMISSED, REASON, "who"]
     if not frames:
         return pd.DataFrame(columns=columns)
     return pd.concat(frames[::-1], ignore_index=True).reindex(columns=columns)
+
+
+def _name(user_id: str) -> str:
+    """What feedback on a user's list is called."""
+    return f"list of {user_id}"[:LONGEST_NAME]
 
 
 def _reason(reason: str) -> str:

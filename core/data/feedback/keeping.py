@@ -20,12 +20,30 @@ from core.store.trail import record
 from core.store.workspace import Workspace
 
 TABLES = (IMPRESSIONS, SERVICE)
+LONGEST_NAME = 120  # characters, of a piece
 
 
 def feedback_of(workspace: Workspace, dataset: Dataset) -> list[Feedback]:
     """All feedback of a dataset's line, oldest first."""
     found = workspace.documents.find(FEEDBACK, field="line", value=dataset.line, sort="created_at")
     return [Feedback.model_validate(document) for document in found]
+
+
+def apart(feedback: Sequence[Feedback]) -> tuple[list[Feedback], list[Feedback]]:
+    """What customers did, and what analysts said."""
+    customers, analysts = (
+        [one for one in feedback if (one.origin == "hand") is by_hand] for by_hand in (False, True)
+    )
+    return customers, analysts
+
+
+def ids_of(workspace: Workspace, dataset: Dataset) -> tuple[pd.Index, pd.Index]:
+    """The shop's own ids of users and items, in the order of their codes."""
+    users, items = (
+        pd.Index(table(workspace, dataset, name, [id])[id])
+        for name, id in (("users", USER_ID), ("items", ITEM_ID))
+    )
+    return users, items
 
 
 def rows_of(workspace: Workspace, feedback: Sequence[Feedback], table: str) -> pd.DataFrame:
@@ -108,10 +126,7 @@ def keep(
 
 def known_of(workspace: Workspace, dataset: Dataset) -> Known:
     """What new feedback on a dataset is held against: its users and items, its impressions, and earlier feedback."""
-    users, items = (
-        pd.Index(table(workspace, dataset, name, [id])[id])
-        for name, id in (("users", USER_ID), ("items", ITEM_ID))
-    )
+    users, items = ids_of(workspace, dataset)
     earlier = feedback_of(workspace, dataset)
     return Known(
         users,
@@ -155,7 +170,7 @@ def _written(
         dataset=dataset.id,
         table=table,
         origin=origin,
-        name=name[:120],
+        name=name[:LONGEST_NAME],
         who=who,
         created_at=now(),
         count=len(judged.rows),
@@ -197,9 +212,7 @@ def joined_by(
     """The tables of a shop with feedback among them, and what became of it (see `with_feedback`)."""
     if not feedback:
         return tables, []
-    analysts, customers = (
-        [one for one in feedback if (one.origin == "hand") is by_hand] for by_hand in (True, False)
-    )
+    customers, analysts = apart(feedback)
     return with_feedback(
         tables,
         rows_of(workspace, customers, IMPRESSIONS),

@@ -6,13 +6,16 @@ from core.schema.documents import COMPARISONS, Comparison, Run
 from core.store.workspace import Workspace
 
 
-def comparison_with_former(workspace: Workspace, run: Run) -> Comparison | None:
-    """The latest kept comparison of a run with the one that it follows; None where there is none, or it follows none."""
-    found = workspace.documents.find(
-        COMPARISONS, field="new", value=run.id, sort="created_at", descending=True
-    )
+def kept_comparison(workspace: Workspace, old: str, new: str) -> Comparison | None:
+    """The latest comparison of two runs that was kept, by their ids; None where there is none."""
+    found = workspace.documents.find(COMPARISONS, field="new", value=new, sort="created_at", descending=True)
     kept = (Comparison.model_validate(document) for document in found)
-    return next((one for one in kept if one.old == run.follows), None)
+    return next((one for one in kept if one.old == old), None)
+
+
+def comparison_with_former(workspace: Workspace, run: Run) -> Comparison | None:
+    """That of a run with the one that it follows; None where there is none, or it follows none."""
+    return None if run.follows is None else kept_comparison(workspace, run.follows, run.id)
 
 
 def lacking_comparison(workspace: Workspace, run: Run) -> str | None:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from core.data.dataset import table
 from core.data.feedback.joining import together
-from core.data.feedback.keeping import feedback_of, rows_of
+from core.data.feedback.keeping import apart, feedback_of, ids_of, rows_of
 from core.data.feedback.rules import IMPRESSIONS
 from core.data.purchases import purchases
 from core.data.reactions import Dismissed, dismissed
@@ -20,24 +20,16 @@ def dismissed_by_now(workspace: Workspace, dataset: Dataset) -> Dismissed | None
     All feedback of the line counts, whatever window it falls into: this is for lists that are shown, not for judging a model.
     """
     n_items = dataset.counts["catalogue"]
-    users, items = (
-        pd.Index(table(workspace, dataset, name, [id])[id])
-        for name, id in (("users", USER_ID), ("items", ITEM_ID))
-    )
-    found = feedback_of(workspace, dataset)
+    users, items = ids_of(workspace, dataset)
     customers, analysts = (
-        _coded(
-            rows_of(workspace, [one for one in found if (one.origin == "hand") is by_hand], IMPRESSIONS),
-            users,
-            items,
-        )
-        for by_hand in (False, True)
+        _coded(rows_of(workspace, side, IMPRESSIONS), users, items)
+        for side in apart(feedback_of(workspace, dataset))
     )
     shown = [together(customers)]
     if IMPRESSIONS in dataset.tables:
         shown.append(table(workspace, dataset, IMPRESSIONS))
     shown = pd.concat(shown, ignore_index=True)
-    if not {DISMISSED} & set(shown) and analysts.empty:
+    if DISMISSED not in shown and analysts.empty:
         return None
     shown = shown[shown[ITEM].between(0, n_items - 1)]
     events = table(workspace, dataset, "events", [USER, ITEM, EVENT, TIMESTAMP])

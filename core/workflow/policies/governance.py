@@ -7,7 +7,7 @@ from core.schema.documents import GOVERNANCE, Governance, now
 from core.schema.settings import Settings, settings_from
 from core.store.trail import record
 from core.store.workspace import Workspace
-from core.workflow.policies.saved import Signature
+from core.workflow.policies.saved import signed
 
 
 class GovernanceSettings(Settings):
@@ -30,7 +30,7 @@ def govern(workspace: Workspace, settings: GovernanceSettings, *, author: str) -
     Raises:
         SettingsError: nobody answers for it.
     """
-    author = settings_from(Signature, {"author": author}).author
+    author = signed(author)
     told = settings.model_dump(mode="json")
     while True:
         present = _present(workspace)

@@ -13,7 +13,7 @@ from core.data.dataset import load
 from core.errors import InputError, NotFound, SettingsError, StoreError
 from core.progress import Progress, part_of, quiet
 from core.schema.documents import PUBLICATIONS, Policy, Publication, Serving, new_id, now
-from core.schema.settings import Split, settings_from
+from core.schema.settings import Split
 from core.schema.tables import USER_ID
 from core.store.trail import read, record
 from core.store.workspace import Workspace
@@ -29,7 +29,7 @@ from core.workflow.policies.published_lists import (
     write_rows,
 )
 from core.workflow.policies.rerank import rerank
-from core.workflow.policies.saved import Signature, load_policy, settings_of
+from core.workflow.policies.saved import load_policy, settings_of, signed
 from core.workflow.policies.serving import Asked, serve, servings
 from core.workflow.policies.signing import require_approval
 from core.workflow.recommending import with_own_ids
@@ -67,7 +67,7 @@ def publish(
             compared with the one that it follows, or these data do not allow its steps.
         StoreError: the store does not answer. Whatever is raised, what was served is served still.
     """
-    author = _signed(author)
+    author = signed(author)
     policy = load_policy(workspace, policy_id)
     if done := _done_before(workspace, policy.dataset, job):
         return done
@@ -198,7 +198,7 @@ def rollback(
         SettingsError: it was never served, or is now, or its policy is not approved where that is needed.
         StoreError: the store does not answer, or the table is damaged. Then what was served is served still.
     """
-    author = _signed(author)
+    author = signed(author)
     log = servings(workspace, dataset_id)
     if not log:
         raise NotFound(f"Nothing is published for dataset '{dataset_id[:80]}'.")
@@ -247,7 +247,3 @@ def _restored(workspace: Workspace, former: Publication, asked: Asked, progress:
 def _require_approval(workspace: Workspace, publication: Publication) -> None:
     if governance(workspace).publishing_needs_approval:  # else its policy may be gone
         require_approval(workspace, load_policy(workspace, publication.policy))
-
-
-def _signed(author: str) -> str:
-    return settings_from(Signature, {"author": author}).author

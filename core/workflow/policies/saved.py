@@ -33,6 +33,11 @@ class Signature(Settings):
         return plain(text)
 
 
+def signed(author: str) -> str:
+    """Who answers for something, in one line; SettingsError where that is nobody."""
+    return settings_from(Signature, {"author": author}).author
+
+
 class Label(Signature):
     """What a policy is called, what it is for, and who answers for it: plain text."""
 

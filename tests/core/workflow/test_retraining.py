@@ -18,8 +18,9 @@ from core.schema.tables import CLICKED, DISMISSED, ITEM, ITEM_ID, RANK, TIMESTAM
 from core.store.trail import COMMAND_LINE
 from core.store.trail import read as read_trail
 from core.store.workspace import Workspace
-from core.workflow.comparing import asked_anew, compare, hold_against, kept_comparison
+from core.workflow.comparing import asked_anew, compare, hold_against
 from core.workflow.importing import import_lists
+from core.workflow.policies.compared import kept_comparison
 from core.workflow.policies.publishing import publish
 from core.workflow.policies.saved import Label, save_policy
 from core.workflow.policies.serving import served
@@ -67,7 +68,7 @@ def trained_on(shop):
         assert main(shell) == 0
     told = json.loads(printed.getvalue())
     found = load_run(workspace, told["run"])
-    kept = kept_comparison(workspace, run, found)
+    kept = kept_comparison(workspace, run.id, found.id)
     assert (told["follows"], told["feedback"]) == (run.id, found.feedback)
     assert told["comparison"]["rows"] == kept.rows
     return Retrained(load(workspace, told["dataset"]), found, kept)
