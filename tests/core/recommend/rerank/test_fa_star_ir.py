@@ -37,7 +37,8 @@ PUBLISHED = [
         0.04877730797178359,
     ),
 ]
-# The paper's example of minimum counts in the first 1 to 12 places, at alpha = 0.1 without correction, by p
+# Minimum counts in the first 1 to 12 places, at alpha = 0.1 without correction, by p: the paper's example, from memory
+# (the paper could not be opened when this was written; the published tables above and exact sums stand beside it)
 PAPER = {
     0.1: "000000000000",
     0.2: "000000000011",
