@@ -114,8 +114,9 @@ def folded_table(frame: pd.DataFrame, *, name: str, columns: Mapping | None = No
 
 def notes() -> None:
     """What of the page's link could not be used."""
-    for note in links.notes():
-        st.info(note, icon=":material/link_off:")
+    with st.container():  # a place of its own, with or without notes
+        for note in links.notes():
+            st.info(note, icon=":material/link_off:")
 
 
 def waiting(sentence: str, *, page: str | None = None, label: str = "") -> None:

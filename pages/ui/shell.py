@@ -157,10 +157,13 @@ def begin_page(name: str) -> View:
     title, _, about = PAGES[name]
     st.title(title, anchor=False)
     st.caption(about if view.dataset is None else _subtitle(view))
-    blocks.notes()
-    view = replace(view, busy=jobs.watch(workspace, curve=name == "train"))
-    if not view.busy:
-        _announce(view)
+    with (
+        st.container()
+    ):  # what comes and goes has one place, so that nothing below is drawn anew when it does
+        blocks.notes()
+        view = replace(view, busy=jobs.watch(workspace, curve=name == "train"))
+        if not view.busy:
+            _announce(view)
     return view
 
 

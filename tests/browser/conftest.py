@@ -29,7 +29,8 @@ ARGUMENTS = [
 ]
 SETTLED = """() => !document.querySelector('[data-testid="stStatusWidget"]')
     && !document.querySelector('[data-testid="stSpinner"]')
-    && !document.querySelector('[data-stale="true"]')"""
+    && !document.querySelector('[data-stale="true"]')
+    && !document.querySelector('[data-testid="stSkeleton"]')"""
 PATIENCE = 60_000  # milliseconds that a page may take to settle
 
 
@@ -101,7 +102,7 @@ class Visit:
         return self.settle()
 
     def settle(self) -> "Visit":
-        """Wait until nothing runs and nothing is stale."""
+        """Wait until nothing runs, nothing is stale and every component is loaded."""
         self.page.wait_for_timeout(400)
         self.page.wait_for_function(SETTLED)
         return self

@@ -9,6 +9,7 @@ from contextlib import closing
 import pandas as pd
 import pytest
 
+from core.jobs.queue import enqueue
 from core.schema.documents import JOBS, RUNS
 from core.store.trail import read as read_trail
 from core.store.workspace import Workspace
@@ -173,6 +174,25 @@ def test_a_table_downloads_as_csv_and_parquet(server, visit, tmp_path):
         download.value.save_as(path)
         assert {"group", "value", "low", "high", "n", "p_adjusted", "verdict"} <= set(read(path))
         assert last_told(server) == ("exported", {"file": download.value.suggested_filename})
+    tab.check()
+
+
+def test_a_job_that_comes_and_goes_leaves_what_stands_below_in_place(server, visit):
+    tab = visit().open(server.url, title="Overview")
+    tab.page.get_by_role("heading", name="Is the recommender any good?").wait_for()
+    tab.settle()
+    button = tab.page.get_by_role("button", name="CSV", exact=True).first
+    button.evaluate("button => { button.stays = true }")
+    with closing(Workspace.open(server.workspace, f"sqlite:///{server.workspace}/evenhand.db")) as workspace:
+        enqueue(workspace, "report", {"run": runs(server)[0], "settings": {"by": "nothing"}})
+    tab.page.get_by_text("Recall", exact=True).first.click()
+    tab.page.get_by_text("Making a report failed").wait_for()
+    tab.settle()
+    assert button.evaluate("button => button.stays")
+    tab.page.get_by_role("button", name="Dismiss").click()
+    tab.page.get_by_text("Making a report failed").wait_for(state="detached")
+    tab.settle()
+    assert button.evaluate("button => button.stays")
     tab.check()
 
 
