@@ -37,8 +37,9 @@ PUBLISHED = [
         0.04877730797178359,
     ),
 ]
-# Minimum counts in the first 1 to 12 places, at alpha = 0.1 without correction, by p: the paper's example, from memory
-# (the paper could not be opened when this was written; the published tables above and exact sums stand beside it)
+# Minimum counts in the first 1 to 12 places, at alpha = 0.1 without correction, by p: the example table of the FA*IR paper
+# (Zehlike et al., CIKM 2017) as its first author prints it again (Zehlike, Suehr, Castillo, arXiv 2012.12795, table 1, all
+# rows in github.com/MilkaLichtblau/Multinomial_FA-IR, paper/07-binomial-adjustment.tex)
 PAPER = {
     0.1: "000000000000",
     0.2: "000000000011",
