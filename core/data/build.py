@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from core.data.activity import NOTE, purchases_so_far
 from core.data.catalogue import Core, choose, describe
 from core.data.cleaning import clean
 from core.data.coding import (
@@ -17,7 +18,7 @@ from core.data.coding import (
     code_promotions,
     code_users,
 )
-from core.data.labels import can_name_groups
+from core.data.labels import can_name_groups, labels, many_numbers
 from core.data.purchases import purchases
 from core.data.splits import TEST, VALIDATION, assign_split, local_dates, temporal_windows
 from core.data.support import TIMING, missing
@@ -33,6 +34,7 @@ from core.schema.tables import (
     ITEM,
     ITEM_ID,
     PURCHASE,
+    PURCHASES_SO_FAR,
     SPLIT,
     TIMESTAMP,
     UNKNOWN,
@@ -85,6 +87,9 @@ def build(tables: Tables, settings: DatasetSettings, *, progress: Progress = qui
     items = describe(items, events, items.get(CATEGORY, pd.Series(UNKNOWN, items.index)))
     further, counts = _further(tables, events, users, items, part_of(progress, 0.7, 1.0))
     numbers = code_numbers(tables.users)
+    if not attributes:
+        users, numbers = _with_purchases_so_far(users, numbers, events)
+        attributes = _group_attributes(users, settings)
     kept = {} if numbers is None else {USER_NUMBERS: numbers}
     return Prepared(
         tables={"events": events, "users": users, "items": items} | kept | further,
@@ -92,7 +97,10 @@ def build(tables: Tables, settings: DatasetSettings, *, progress: Progress = qui
         missing=lacking,
         period={} if TIMING in lacking else _period(events, settings),
         attributes=attributes,
-        notes=notes + sampled + _without_purchases(events),
+        notes=notes
+        + sampled
+        + _without_purchases(events)
+        + ([NOTE] if attributes == [PURCHASES_SO_FAR] else []),
     )
 
 
@@ -145,6 +153,20 @@ def _group_attributes(users: pd.DataFrame, settings: DatasetSettings) -> list[st
             known = ", ".join(attributes) or "none"
             raise SettingsError(f"Protected attribute '{name[:60]}' {reason}. Attributes that can: {known}.")
     return attributes
+
+
+def _with_purchases_so_far(
+    users: pd.DataFrame, numbers: pd.DataFrame | None, events: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame | None]:
+    """Users and their numbers with what they had bought by then; a column of the shop's own of that name stays."""
+    if PURCHASES_SO_FAR in users:
+        return users, numbers
+    counts = purchases_so_far(events, n_users=len(users))
+    many = many_numbers(counts)
+    if many is not None:
+        numbers = pd.DataFrame(index=users.index) if numbers is None else numbers
+        numbers = numbers.assign(**{PURCHASES_SO_FAR: many.astype(float)})
+    return users.assign(**{PURCHASES_SO_FAR: labels(counts)}), numbers
 
 
 def _catalogue_first(

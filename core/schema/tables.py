@@ -15,6 +15,7 @@ USER_ID, ITEM_ID, BASKET_ID, PROVIDER_ID = "user_id", "item_id", "basket_id", "p
 CAMPAIGN_ID, ORDER_ID = "campaign_id", "order_id"
 # Dense codes inside
 USER, ITEM, BASKET = "user", "item", "basket"
+PURCHASES_SO_FAR = "purchases_so_far"  # user attribute of shops that name none: made of the events
 USER_NUMBERS = "user_numbers"  # table: attributes of users that are labels of bands in `users`, as numbers
 # events
 TIMESTAMP, EVENT, QUANTITY, CHANNEL = "timestamp", "event", "quantity", "channel"

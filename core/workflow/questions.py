@@ -23,6 +23,7 @@ from core.schema.tables import (
     IN_CATALOGUE,
     ITEM,
     JUDGEMENTS,
+    PURCHASES_SO_FAR,
     RANK,
     RATING,
     SATISFACTION,
@@ -135,7 +136,11 @@ def questions(workspace: Workspace, dataset: Dataset, settings: TrainSettings) -
 
 
 def _visible(users: pd.DataFrame, dataset: Dataset, settings: TrainSettings) -> pd.DataFrame:
-    """Attributes that the model may see as they are: without protected ones, unless the settings say otherwise."""
+    """Attributes that the model may see as they are: without protected ones, unless the settings say otherwise.
+
+    What was made of the events names groups and says nothing new; its bands move with the data.
+    """
+    users = users.drop(columns=PURCHASES_SO_FAR, errors="ignore")
     if settings.decorrelate:
         return users.drop(columns=users.select_dtypes("category").columns)
     return users if settings.protected_inputs else users.drop(columns=dataset.protected)
@@ -165,7 +170,7 @@ def _told_apart(
     users: pd.DataFrame, dataset: Dataset, settings: TrainSettings
 ) -> tuple[list[str], list[str]]:
     """Names of attributes that may be read as numbers, and of the rest: the protected ones and the one of fairness."""
-    hidden = {*dataset.protected, settings.fair_attribute}
+    hidden = {*dataset.protected, settings.fair_attribute, PURCHASES_SO_FAR}
     names = [str(name) for name in users.select_dtypes("category")]
     return [n for n in names if n not in hidden], [n for n in names if n in hidden]
 

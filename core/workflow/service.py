@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from core.data.dataset import table
+from core.data.feedback.joining import FED
 from core.data.order_context import attributes_telling, context_of
 from core.data.service import OUTCOMES, Outcome, Rows, rows_of
 from core.data.splits import TEST, TRAIN, VALIDATION
@@ -25,6 +26,7 @@ from core.schema.tables import (
     ORDER_ID,
     OUTCOME,
     PREDICTED,
+    PURCHASES_SO_FAR,
     SPLIT,
     TIMESTAMP,
     UNBIASED,
@@ -124,17 +126,23 @@ def load_service(workspace: Workspace, artefact: Artefact) -> TrainedService:
 def recorded_rows(
     tables: dict[str, pd.DataFrame], events: pd.DataFrame, dataset: Dataset, settings: TrainSettings
 ) -> list[Rows]:
-    """The rows of each outcome; ratings of items stand back where orders have a satisfaction of their own."""
+    """The rows of each outcome; ratings of items stand back where orders have a satisfaction of their own, and what customers
+    volunteered in feedback where there are reviews."""
     temporal = dataset.settings.get("split") == "temporal"
-    found = [rows_of(outcome, tables, events, temporal=temporal) for outcome in OUTCOMES]
-    rows = [_capped(one, np.random.default_rng(settings.seed)) for one in found if one is not None]
-    satisfied = any(one.outcome.name.startswith("satisfaction") for one in rows)
-    return [one for one in rows if not (satisfied and one.outcome.table == "reviews")]
+    every = [rows_of(outcome, tables, events, temporal=temporal) for outcome in OUTCOMES]
+    asked = [one for one in every if one is not None and not one.volunteered.all()]
+    satisfied = any(one.outcome.name.startswith("satisfaction") for one in asked)
+    reviewed = any(one.outcome.table == "reviews" for one in asked)
+    found = asked if reviewed else [one for one in every if one is not None]
+    kept = [one for one in found if not (satisfied and one.outcome.table == "reviews")]
+    return [_capped(one, np.random.default_rng(settings.seed)) for one in kept]
 
 
 def unseen(users: pd.DataFrame, dataset: Dataset, settings: TrainSettings) -> tuple[str, ...]:
-    """User attributes that no model may see: the protected ones and what tells them."""
-    return () if settings.protected_inputs else tuple(attributes_telling(users, dataset.protected))
+    """User attributes that no model may see: the protected ones and what tells them, and what was made of later events."""
+    made = [PURCHASES_SO_FAR] if PURCHASES_SO_FAR in users else []
+    secret = [] if settings.protected_inputs else attributes_telling(users, dataset.protected)
+    return tuple(dict.fromkeys([*made, *secret]))
 
 
 def _capped(rows: Rows, rng: np.random.Generator) -> Rows:
@@ -181,7 +189,9 @@ def _lacking(rows: Rows, test: np.ndarray, *, seed: int) -> str | None:
     try:
         check_rows(rows, seed=seed)
     except TrainingError as lacking:
-        return str(lacking)
+        fed = int((rows.volunteered & ~rows.unbiased).sum())
+        without = f" {fed:,} more were volunteered in feedback, and are of no order." if fed else ""
+        return f"{lacking}{without}"
     if test.sum() < FEWEST_TEST_ROWS:
         return (
             f"Too few test rows to judge a model of {rows.outcome.title}: {int(test.sum()):,} "
@@ -214,5 +224,6 @@ def _predictions(rows: Rows, said: Predictions) -> pd.DataFrame:
             HIGH: said.high.astype(np.float32),
             SPLIT: rows.split,
             UNBIASED: rows.unbiased,
+            FED: rows.volunteered,
         }
     )
