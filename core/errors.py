@@ -17,6 +17,7 @@ EvenhandError              a plain sentence: what is wrong, what was kept, what 
 from collections.abc import Sequence
 
 SHOWN_ROWS = 5
+UNCHANGED = " Nothing was changed."
 
 
 class EvenhandError(Exception):
@@ -46,7 +47,7 @@ class TableError(InputError):
         shown = ", ".join(str(row) for row in self.rows[:SHOWN_ROWS])
         more = " and more" if len(self.rows) > SHOWN_ROWS else ""
         rows = f" (row {shown}{more})" if shown else ""
-        return f"{where}: {self.problem}{rows}. Nothing was changed."
+        return f"{where}: {self.problem}{rows}.{UNCHANGED}"
 
 
 class SettingsError(InputError):

@@ -6,11 +6,13 @@ from typing import Any
 
 from core.commands.settings import add_settings, read_settings, settings_given
 from core.commands.shell import Answer, Command, ProgressLine
-from core.errors import InputError, SettingsError
+from core.errors import UNCHANGED, InputError, SettingsError
 from core.schema.documents import Comparison, Feedback, new_id
 from core.schema.settings import MongoSettings, TrainSettings, settings_from
 from core.store.trail import COMMAND_LINE
 from core.store.workspace import Workspace
+
+AGAIN = " These rows had been taken in before; nothing was added."
 
 
 def add(command: Command) -> None:
@@ -55,9 +57,11 @@ def _feedback(workspace: Workspace, options: argparse.Namespace) -> Answer:
     from core.data.feedback.from_mongodb import load_collections
     from core.data.feedback.keeping import feedback_of, load_file
     from core.figures.about_feedback import feedback_sentence
+    from core.workflow.policies.saved import signed
 
     dataset = load(workspace, options.dataset)
-    asked = {"who": options.author}
+    asked = {"who": signed(options.author)}
+    there = {one.id for one in feedback_of(workspace, dataset)}
     found = []
     for file in options.files:
         try:
@@ -65,13 +69,15 @@ def _feedback(workspace: Workspace, options: argparse.Namespace) -> Answer:
         except InputError as error:
             if not found:
                 raise
-            raise InputError(f"{error} The files before it were taken in: {_names(found)}.") from None
+            said = str(error).removesuffix(UNCHANGED)
+            raise InputError(f"{said} The files before it were taken in: {_names(found)}.") from None
     if options.config is not None:
         settings = _collections(options.config)
         found += load_collections(workspace, dataset.id, settings, **asked, progress=ProgressLine())
     elif not options.files:
         found = feedback_of(workspace, dataset)
-    lines = [feedback_sentence(one) for one in found] or [
+    again = there if options.files else set()
+    lines = [feedback_sentence(one) + (AGAIN if one.id in again else "") for one in found] or [
         "Nothing new." if options.config else "No feedback."
     ]
     return {"dataset": dataset.id, "feedback": [_told(workspace, one) for one in found]}, "\n".join(lines)

@@ -51,7 +51,8 @@ def _report(workspace: Workspace, options: argparse.Namespace) -> Answer:
         policy_given(workspace, options)  # says what is wrong with it in the words of every command
         saved = load_policy(workspace, options.policy, dataset=run.dataset)
         chosen = Chosen(settings_of(saved), saved)
-    report = gather(workspace, run.id, settings, split=options.split, policy=chosen, progress=ProgressLine())
+    asked = {"split": options.split, "who": COMMAND_LINE, "progress": ProgressLine()}
+    report = gather(workspace, run.id, settings, policy=chosen, **asked)
     about = {"dataset": run.dataset, "run": run.id}
     if report.policy is not None and report.policy.id is not None:
         about["policy"] = report.policy.id

@@ -123,10 +123,10 @@ def convert(frame: pd.DataFrame, table: str, source: str) -> pd.DataFrame:
     return frame.assign(**{name: convert_column(frame[name], table, source) for name in names})
 
 
-def require_columns(frame: pd.DataFrame, table: str, source: str) -> None:
-    """TableError where a required column is missing."""
+def require_columns(frame: pd.DataFrame, table: str, source: str, *, but: str | None = None) -> None:
+    """TableError where a required column, `but` for one, is missing."""
     for name, column in CONTRACTS[table].columns.items():
-        if column.required and name not in frame:
+        if column.required and name not in frame and name != but:
             raise TableError(_missing(name, list(frame.columns)), source=source, column=name)
 
 

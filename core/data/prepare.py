@@ -25,7 +25,7 @@ from core.store.workspace import Workspace
 
 COLLECTED = 0.3  # fraction of the work that is done once a source without files has collected its own
 YOUNGER = ("mongodb", "bad_rows")  # settings that came later: left at their default they change no id
-FORMAT = 1  # rises when the same source and settings would give other tables than before
+FORMAT = 2  # rises when the same source and settings would give other tables than before
 
 
 def prepare(

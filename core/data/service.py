@@ -2,6 +2,9 @@
 
 An outcome is predicted at a stated moment. A row trains only if its outcome was known when the next split began: an
 order that is placed before the split and delivered, or reviewed, after it would tell of the future.
+
+What customers volunteer in feedback is of no order: those who speak up are not those who were asked. Such rows may teach,
+weighted to look like orders, but nothing is tuned, calibrated or judged by them, unless nothing else tells of an outcome.
 """
 
 from dataclasses import dataclass, replace
@@ -9,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from core.data.feedback.joining import FED
 from core.data.inputs import SECONDS_PER_DAY
 from core.data.splits import TEST, TRAIN, VALIDATION
 from core.schema.tables import (
@@ -57,6 +61,10 @@ class Outcome:
 
 
 AT_ORDER = "when the order is placed"
+VOLUNTEERED = (
+    "No order and no review tells of this: every row is a rating or a complaint that a customer volunteered in feedback. They "
+    "say what those think who speak up, not what customers in general think, and are predicted when they are told."
+)
 OUTCOMES = (
     Outcome("satisfaction_at_order", "satisfaction", AT_ORDER, "points", "service", IN_RANDOM_5K),
     Outcome(
@@ -83,7 +91,7 @@ class Rows:
         frame: `user`, `item` (-1 if none), `timestamp`, `order_id` if there is one, and what the order's context needs.
         times, known: int64 (N,), seconds since 1970: of the order, and from when on the outcome was known.
         observed: float32 (N,). split: int8 (N,), 0 train, 1 validation, 2 test, -1 UNUSED.
-        unbiased: bool (N,), rows that rates may be told from.
+        unbiased: bool (N,), rows that rates may be told from: drawn at random, and not volunteered unless all are.
         weights: float32 (N,), above 1 for outcomes that take long, of which those near a split's end are missing.
     """
 
@@ -109,6 +117,11 @@ class Rows:
         """The item of each row, int64 (N,); -1 for none."""
         return self.frame[ITEM].to_numpy(np.int64)
 
+    @property
+    def volunteered(self) -> np.ndarray:
+        """Whether each row came in feedback, of no order, bool (N,)."""
+        return volunteered(self.frame)
+
     def at(self, chosen: np.ndarray) -> "Rows":
         """The rows of a mask, or at places."""
         arrays = ("times", "known", "observed", "split", "unbiased", "weights")
@@ -123,7 +136,7 @@ def rows_of(
     *,
     temporal: bool,
 ) -> Rows | None:
-    """The rows of one outcome; None where no row has it.
+    """The rows of one outcome; None where no row has it, or only volunteered ones and it rests on what came of an order.
 
     Args:
         tables: `service` and `reviews` of a prepared dataset, where there are.
@@ -135,12 +148,17 @@ def rows_of(
     table = tables[outcome.table]
     frame = _orders(table, events) if outcome.table == "service" else table.reset_index(drop=True)
     observed, known = _observed(outcome, frame)
+    there, fed = np.isfinite(observed), volunteered(frame)
+    alone = bool(fed[there].all())  # no order tells of it
+    if not there.any() or (alone and outcome.informed):
+        return None
     frame = _so_far(frame, known) if outcome.informed else frame
     times = _seconds(frame[TIMESTAMP])
     starts = split_starts(events, frame[USER].to_numpy(), temporal=temporal)
     split = (times[:, None] >= starts).sum(axis=1).astype(np.int8)
     ends = np.column_stack([starts, np.full(len(frame), NEVER)])[np.arange(len(frame)), split]
-    weights = waiting_weights(times, known, ends, split)
+    weights = np.ones(len(frame))
+    weights[~fed] = waiting_weights(times[~fed], known[~fed], ends[~fed], split[~fed])
     rows = Rows(
         outcome=outcome,
         frame=frame,
@@ -148,12 +166,17 @@ def rows_of(
         known=known,
         observed=observed.astype(np.float32),
         split=np.where(known < ends, split, UNUSED).astype(np.int8),
-        unbiased=_flag(frame, outcome.unbiased),
+        unbiased=fed if alone else _flag(frame, outcome.unbiased) & ~fed,
         weights=weights.astype(np.float32),
     )
-    there = np.isfinite(observed)
-    order = np.flatnonzero(there)[np.argsort(times[there], kind="stable")]
-    return rows.at(order) if len(order) else None
+    return rows.at(np.flatnonzero(there)[np.argsort(times[there], kind="stable")])
+
+
+def volunteered(service: pd.DataFrame) -> np.ndarray:
+    """Which rows are ratings and complaints that customers volunteered in feedback, bool (N,); a shop's own are not."""
+    if FED not in service or not pd.api.types.is_bool_dtype(service[FED].dtype):
+        return np.zeros(len(service), bool)
+    return service[FED].fillna(False).to_numpy(bool)
 
 
 def split_starts(events: pd.DataFrame, users: np.ndarray, *, temporal: bool) -> np.ndarray:
@@ -214,14 +237,14 @@ def representative_weights(rows: Rows, train: np.ndarray) -> np.ndarray:
 
 
 def _orders(service: pd.DataFrame, events: pd.DataFrame) -> pd.DataFrame:
-    """One row per order, with its number of lines and their worth where the events tell."""
+    """One row per order, with its number of lines and their worth where the events tell; what was volunteered stands alone."""
     service = service if ITEM in service else service.assign(**{ITEM: -1})
     if ORDER_ID in service:
-        named = service[ORDER_ID].notna()
-        totals = service[named].groupby(ORDER_ID)[[FREIGHT]].sum(min_count=1) if FREIGHT in service else None
-        service = service[~named | ~service[ORDER_ID].duplicated()]
+        ids = service[ORDER_ID].mask(volunteered(service))  # feedback may name an order, and is no line of it
+        totals = service.groupby(ids)[[FREIGHT]].sum(min_count=1) if FREIGHT in service else None
+        service = service[ids.isna() | ~ids.duplicated()]
         if totals is not None:
-            summed = service[ORDER_ID].map(totals[FREIGHT])
+            summed = ids[service.index].map(totals[FREIGHT])
             service = service.assign(**{FREIGHT: summed.fillna(service[FREIGHT])})
     orders = service.merge(_baskets(events), on=[USER, TIMESTAMP], how="left")
     if PROMISED_AT in orders:
@@ -253,18 +276,18 @@ def _observed(outcome: Outcome, frame: pd.DataFrame) -> tuple[np.ndarray, np.nda
 
 
 def _so_far(frame: pd.DataFrame, known: np.ndarray) -> pd.DataFrame:
-    """What has come of each order by the moment `known`, (N,) seconds: arrived, and the days until then or now."""
+    """What has come of each order by the moment `known`, (N,) seconds: arrived, and the days until then or now; NaN of
+    what was volunteered, which is of none."""
     delivered, promised = _times(frame, DELIVERED_AT), _times(frame, PROMISED_AT)
     now = pd.Series(known.astype("datetime64[s]"), frame.index)
     arrived = delivered <= now
     until = delivered.where(arrived, now)
-    return frame.assign(
-        **{
-            ARRIVED: arrived.astype(float),
-            DAYS_LATE: _days(until, promised),
-            DAYS_TAKEN: _days(until, frame[TIMESTAMP]),
-        }
-    )
+    told = {
+        ARRIVED: arrived.astype(float),
+        DAYS_LATE: _days(until, promised),
+        DAYS_TAKEN: _days(until, frame[TIMESTAMP]),
+    }
+    return frame.assign(**{name: values.mask(volunteered(frame)) for name, values in told.items()})
 
 
 def _times(frame: pd.DataFrame, name: str) -> pd.Series:

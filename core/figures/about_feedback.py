@@ -28,7 +28,9 @@ def feedback_sentence(one: Feedback) -> str:
 
 
 def _reasons(one: Feedback) -> str:
-    return ", ".join(f"{rule.affected:,} × {plain(rule.rule).lower()}" for rule in one.aside)
+    """Small first letters alone: what a rule quotes, such as how to write a time, stays as it is."""
+    named = [(rule.affected, plain(rule.rule)) for rule in one.aside]
+    return ", ".join(f"{n:,} × {rule[:1].lower()}{rule[1:]}" for n, rule in named)
 
 
 def named(one: Feedback) -> str:

@@ -167,7 +167,7 @@ def report(workspace: Workspace, params: Mapping[str, Any], context: JobContext)
     if params.get("policy"):
         saved = load_policy(workspace, params["policy"])
         chosen = Chosen(settings_of(saved), saved)
-    found = gather(workspace, params["run"], settings, policy=chosen, progress=context)
+    found = gather(workspace, params["run"], settings, policy=chosen, who=PAGE, progress=context)
     id = f"report-{context.job_id.removeprefix('job-')}"
     return {"report": keep(workspace, id, found, who=PAGE).id}
 

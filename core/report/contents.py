@@ -179,5 +179,7 @@ class Report(Content):
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of a report."""
-    return {"$schema": SCHEMA, **Report.model_json_schema()}
+    """The JSON Schema of a report's file, which also names the schema that it keeps to."""
+    found = Report.model_json_schema()
+    named = {"$schema": {"type": "string", "description": "The file of this schema"}}
+    return {"$schema": SCHEMA, **found, "properties": named | found["properties"]}

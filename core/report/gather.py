@@ -24,6 +24,7 @@ from core.schema.documents import Dataset, Run, now
 from core.schema.documents import Policy as SavedPolicy
 from core.schema.policies import PolicySettings
 from core.schema.settings import AuditSettings, Split
+from core.store.trail import PROGRAM
 from core.store.workspace import Workspace
 from core.workflow.auditing import audit_run
 from core.workflow.audits.shop import read_shop
@@ -67,9 +68,13 @@ def gather(
     *,
     split: Split = "test",
     policy: Chosen | None = None,
+    who: str = PROGRAM,
     progress: Progress = quiet,
 ) -> contents.Report:
     """Audit a run, or its lists as a policy makes them, and put everything together that a reader needs.
+
+    Args:
+        who: asked for it, for the audit trail.
 
     Raises:
         NotFound: no such run, attribute or group. SettingsError: a step of the policy that there is not.
@@ -85,7 +90,7 @@ def gather(
         progress=part_of(progress, 0.0, 0.7),
     )
     progress("Trade-off", 0.7)
-    weighed = None if run.brought else _trade_off(workspace, run, dataset, settings, progress)
+    weighed = None if run.brought else _trade_off(workspace, run, dataset, settings, who, progress)
     progress("Cards", 0.95)
     data = data_card(workspace, dataset, settings)
     return contents.Report(
@@ -183,13 +188,13 @@ def _confirmed(workspace: Workspace, run: Run, settings: PolicySettings) -> list
 
 
 def _trade_off(
-    workspace: Workspace, run: Run, dataset: Dataset, settings: AuditSettings, progress: Progress
+    workspace: Workspace, run: Run, dataset: Dataset, settings: AuditSettings, who: str, progress: Progress
 ) -> contents.TradeOff | None:
     """The frontier of the first grouping; of a large shop only where it has been computed, since that takes minutes."""
     asked = settings.model_copy(update={"by": settings.by[:1]})
     try:
         if dataset.counts["users"] <= QUICK_USERS:
-            found = frontier(workspace, run.id, asked, progress=part_of(progress, 0.7, 0.95))
+            found = frontier(workspace, run.id, asked, who=who, progress=part_of(progress, 0.7, 0.95))
         else:
             items_by = asked.items_by or item_dimensions(read_shop(workspace, dataset))[0]
             found = find_frontier(workspace, run, asked.model_copy(update={"items_by": items_by}))

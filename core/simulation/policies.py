@@ -13,6 +13,8 @@ from core.schema.simulation import SimulationSettings
 from core.simulation.learning import Factors, Log
 from core.simulation.world import best_lists, random_lists
 
+LEAST = 1e-6  # that a group is taken to merit, so that nothing is divided by zero
+
 
 @dataclass
 class Shopkeeper:
@@ -66,9 +68,8 @@ def fairco(keeper: Shopkeeper) -> np.ndarray:
     """
     relevance = keeper.factors.learn(keeper.log, corrected=True)
     merit = _merit(relevance, keeper)
-    per_merit = keeper.attention / (
-        merit / relevance.mean()
-    )  # of all rounds together: rounds times their mean
+    share = merit / max(relevance.mean(), LEAST)
+    per_merit = keeper.attention / share  # of all rounds together: rounds times their mean
     owed = per_merit.max() - per_merit
     scores = relevance + keeper.settings.control * owed[keeper.item_group]
     return best_lists(scores, keeper.settings.k, keeper.rng)
@@ -90,7 +91,7 @@ def floor(keeper: Shopkeeper) -> np.ndarray:
 def _merit(relevance: np.ndarray, keeper: Shopkeeper) -> np.ndarray:
     """Estimated taste for the products of each group, mean over products and customers, (H,)."""
     of_items = relevance.mean(axis=0)
-    return np.maximum(np.bincount(keeper.item_group, of_items) / keeper.sizes, 1e-6)
+    return np.maximum(np.bincount(keeper.item_group, of_items) / keeper.sizes, LEAST)
 
 
 MAKERS: Mapping[str, Callable[[Shopkeeper], np.ndarray]] = {

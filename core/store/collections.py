@@ -17,6 +17,7 @@ import pymongo
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from pymongo.errors import ConnectionFailure, CursorNotFound, OperationFailure, PyMongoError
+from pymongoarrow.api import Schema, aggregate_arrow_all
 
 from core.errors import InputError, SettingsError, SourceUnavailable
 
@@ -173,12 +174,10 @@ class SourceDatabase:
             *([{"$unwind": f"${each}"}] if each else []),
             {"$project": shown | {KINDS: {"$concat": kinds}}},
         ]
-        # Not by pymongoarrow 1.15: it is built for pyarrow 25, and with that release the app crashed.
-        schema = pa.schema([(name, pa.string()) for name in (*places, KINDS)])
+        schema = Schema(dict.fromkeys((*places, KINDS), pa.string()))
 
         def read() -> pa.Table:
-            found = self._database[collection].aggregate(pipeline)
-            return pa.Table.from_pylist(list(found), schema=schema)
+            return aggregate_arrow_all(self._database[collection], pipeline, schema=schema)
 
         return self._patiently(collection, read).rename_columns([*fields, KINDS])
 

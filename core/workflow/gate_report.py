@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from core.figures.sentences import plural
 from core.figures.text import plain
 from core.schema.alerts import Finding
 from core.schema.rules import Rule
@@ -52,7 +53,8 @@ def summary(gate: Gate) -> str:
     told = "{} kept, {} broken, {} unknown".format(*counts)
     verdict = "passes" if gate.passed else "does not pass"
     return plain(
-        f"{of_what}, {gate.split} split, {verdict}: of {len(gate.outcomes)} rules {told}.", limit=LONGEST
+        f"{of_what}, {gate.split} split, {verdict}: of {plural(len(gate.outcomes), 'rule')} {told}.",
+        limit=LONGEST,
     )
 
 

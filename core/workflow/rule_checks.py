@@ -14,7 +14,6 @@ from core.schema.rules import Rule, Rules
 from core.schema.settings import AuditSettings, settings_from
 from core.schema.tables import USER_ID
 from core.store.workspace import Workspace
-from core.workflow.auditing import default_by
 
 LENGTH = re.compile(r"@(\d+)")
 MOST_NAMED = 12  # in an error
@@ -28,7 +27,8 @@ def asked_audit(workspace: Workspace, dataset: Dataset, rules: Rules) -> AuditSe
     items = groupings(table(workspace, dataset, "items"), calendar=TIMING not in dataset.missing)
     asked = [_grouping(rule, users, items) for rule in rules.rules]
     by = tuple(dict.fromkeys(of_users for of_users, _ in asked if of_users))
-    values = {**rules.audit, "by": by or default_by(workspace, dataset_id=dataset.id)[:1]}
+    # An audit compares groups of users as well, whether a rule asks for them or not.
+    values = {**rules.audit, "by": by or tuple((name,) for name in (*dataset.protected, *users)[:1])}
     settings = settings_from(AuditSettings, values)
     items_by = list(dict.fromkeys(filter(None, [settings.items_by, *(of_items for _, of_items in asked)])))
     if len(items_by) > 1:
@@ -69,7 +69,7 @@ def _check_metric(rule: Rule, k: int) -> None:
     """SettingsError where no audit has such a metric, or not for lists of this length."""
     if key_of(rule.metric, rule.section) is None:
         known = [name.removeprefix("_") for name in DEFINITIONS[rule.section]]
-        near = get_close_matches(LENGTH.sub("", rule.metric), known, n=3, cutoff=0.5)
+        near = get_close_matches(LENGTH.sub("", rule.metric).lower(), known, n=3, cutoff=0.5)
         meant = f"; did you mean {listed(near)}?" if near else "."
         raise SettingsError(
             f"Rule '{rule.name}': section {rule.section} has no metric '{rule.metric}'{meant} docs/metrics.md has all."

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from core.data.service import UNUSED, Rows
+from core.data.service import UNUSED, VOLUNTEERED, Rows
 from core.schema.documents import Measured, ModelReport
 from core.schema.tables import HIGH, LOW
 from core.train.conformal import COVERAGE
@@ -48,10 +48,17 @@ def notes(
             f"{late:,} rows of orders placed before a split and decided after it were left out; rows that took "
             "nearly as long weigh more in their place."
         )
-    if not rows.unbiased.all():
+    fed = rows.volunteered
+    if fed.all():
+        told.append(VOLUNTEERED)
+    elif fed.any():
         told.append(
-            f"{int((~rows.unbiased).sum()):,} of {len(rows):,} rows were not drawn at random; no figure here rests on "
-            "them."
+            f"{int(fed.sum()):,} of {len(rows):,} rows were volunteered in feedback, and are of no order: they may teach, and "
+            "no figure here rests on them."
+        )
+    if drawn := int((~rows.unbiased & ~fed).sum()):
+        told.append(
+            f"{drawn:,} of {len(rows):,} rows were not drawn at random; no figure here rests on them."
         )
     if without_history > MOSTLY:
         told.append(

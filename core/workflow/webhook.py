@@ -24,13 +24,15 @@ def checked_address(address: str) -> str:
     """The address, if something can be posted to it.
 
     Raises:
-        SettingsError: it is no http or https address.
+        SettingsError: it is no http or https address, or holds a user or a password, which nothing here would send.
     """
     try:
         parts = urlsplit(address)
         reachable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 80) > 0
     except ValueError:
         reachable = False
+    if reachable and parts.username is not None:
+        raise SettingsError("--webhook takes no user or password in the address.")
     if not reachable or not address.isascii() or not address.isprintable() or " " in address:
         raise SettingsError("--webhook needs an address that begins with http:// or https://.")
     return address

@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from core.data.service import Outcome
+from core.data.service import VOLUNTEERED, Outcome
 from core.fairness.service.group_loss import bound_sentence
 from core.figures import about_service
 from core.figures.about_groups import off_sentence, spread_sentence, wide_table
@@ -57,7 +57,7 @@ def claims(
     means = about_service.named_means(rows, prefix, [OBSERVED, PREDICTED, RESIDUAL, ERROR, COVERED])
     together = about_service.overall(rows, prefix)
     st.markdown(about_service.overall_sentence(together, rows=found.rows, title=outcome.title, unit=unit))
-    st.caption(f"Predicted {markdown_text(outcome.moment, limit=160)}.")
+    st.caption(VOLUNTEERED if found.volunteered else f"Predicted {markdown_text(outcome.moment, limit=160)}.")
     service_gaps.definition(prefix + OBSERVED, prefix + PREDICTED)
     blocks.beside_rules(standing_sentence(card_metric(view.run.reports[outcome.name], ERROR)))
     said = [spread_sentence(means, claim.name, words=claim.title.capitalize(), form=form) for claim in CLAIMS]

@@ -1,10 +1,15 @@
 """The gate at a shell: exit statuses, what is said of broken rules, alerts and the webhook."""
 
 import json
+import shutil
 
 import pytest
 
 from core.cli import main
+from core.schema.documents import DATASETS
+from core.store.workspace import Workspace
+from core.workflow.gate import gate_of_run
+from core.workflow.rules_file import read_rules
 from tests.core.workflow.conftest import made_tables, trained_shop
 from tests.core.workflow.test_webhook import listening
 
@@ -233,6 +238,29 @@ def test_what_there_is_not_is_one_line_and_status_2(made, command, rules, tmp_pa
         status, answer, errors = command(*arguments)
         assert (status, answer, len(errors)) == (2, None, 1), (arguments, errors)
         assert said in errors[0], (arguments, errors)
+
+
+def test_a_shop_without_protected_attributes_can_have_its_products_judged(made, rules, tmp_path):
+    root = shutil.copytree(made.workspace.root, tmp_path / "plain")
+    workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
+    plain = made.dataset.model_copy(update={"protected": []})
+    workspace.documents.put(DATASETS, plain.dump())
+    bands = {"section": "exposure", "metric": "exposure_share@10", "statistic": "mean", "at_least": 0}
+    read = read_rules(rules(bands | {"grouping": "popularity_band"}))
+    outcome = gate_of_run(workspace, made.run.id, read).outcomes[0]
+    workspace.close()
+    assert outcome.outcome == "kept"
+
+
+def test_a_metric_in_capitals_is_named_as_it_is_written(made, command, rules):
+    status, _, errors = command("gate", made.run.id, "--rules", rules({"metric": "NDCG@10"}))
+    assert status == 2
+    assert "has no metric 'NDCG@10'; did you mean ndcg" in errors[0]
+
+
+def test_one_rule_is_no_rules(made, command, rules):
+    text = command("gate", made.run.id, "--rules", rules({}), json_answer=False)[1]
+    assert "of 1 rule 1 kept, 0 broken, 0 unknown." in text
 
 
 @pytest.mark.parametrize(

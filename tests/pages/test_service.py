@@ -8,7 +8,10 @@ import pandas as pd
 import pytest
 
 from core.data.dataset import table
+from core.data.feedback.joining import FED
+from core.data.feedback.keeping import keep
 from core.data.prepare import prepare
+from core.data.service import VOLUNTEERED
 from core.schema.documents import RUNS, Measured, ModelReport
 from core.schema.settings import DatasetSettings
 from core.store.workspace import Workspace
@@ -81,6 +84,28 @@ def roots(tmp_path_factory):
         workspace.close()
         found[name] = root / "workspace"
     return found
+
+
+@pytest.fixture(scope="module")
+def volunteered(tmp_path_factory):
+    """A workspace of a shop without orders, whose customers rated in feedback, with a run."""
+    root = tmp_path_factory.mktemp("volunteered")
+    (root / "shop").mkdir()
+    write_shop(root / "shop")
+    told = pd.read_parquet(root / "shop" / "service.parquet").dropna(subset="satisfaction")
+    (root / "shop" / "service.parquet").unlink()
+    workspace = Workspace.open(root / "workspace", f"sqlite:///{root}/workspace/evenhand.db")
+    dataset = prepare(workspace, "tables", WINDOWS, path=root / "shop")
+    told = told[["user_id", "item_id", "timestamp", "satisfaction"]].reset_index(drop=True)
+    keep(workspace, dataset, told, "service", origin="file", name="service.csv", who="Ann")
+    dataset = prepare(workspace, "tables", WINDOWS, path=root / "shop", follows=dataset.id)
+    rows = table(workspace, dataset, "service").assign(order_id="o")
+    rows = predicted(rows, table(workspace, dataset, "users")).assign(**{FED: True})
+    run = run_with(workspace, dataset, {"service_predictions": rows}, {"satisfaction_at_order": TOLD})
+    own = {"id": "run-volunteered", "settings": {"models": ["service"]}}  # pages keep answers by the id
+    workspace.documents.put(RUNS, run.model_copy(update=own).dump())
+    workspace.close()
+    return root / "workspace"
 
 
 def test_the_page_opens_with_who_waits_longer_how_sure_that_is_and_when_it_matters(roots, open_page):
@@ -239,3 +264,15 @@ def test_reviews_alone_open_with_what_was_observed(reviewed, open_page):
     assert app.subheader[0].value == "Rating: observed and predicted"
     assert "Promise kept, in the same circumstances" not in app.segmented_control(key="relied").options
     assert "Who answers at all" not in words(app)
+
+
+def test_what_customers_volunteered_is_called_that_and_answers_to_no_order(volunteered, open_page):
+    app = open_page("service", volunteered)
+    assert not app.exception
+    said = words(app)
+    assert any(each.value == VOLUNTEERED for each in app.caption)
+    assert "Predicted when the order is placed" not in said
+    assert "These data hold no orders, so nobody was asked." in said
+    assert "rows that customers volunteered in feedback are of no order and do not count." in said
+    assert "of the orders were rated" not in said
+    assert "These data do not tell when orders were delivered" in said

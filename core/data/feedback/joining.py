@@ -30,7 +30,7 @@ SAME_PURCHASE = pd.Timedelta(
     days=7
 )  # after an impression: a purchase that the shop's events hold is the one it tells of
 LOWEST = 1.0  # satisfaction of a complaint that gives none
-FED = "of_feedback"  # column: whether feedback tells of an impression, or of something that came of it
+FED = "of_feedback"  # column: whether feedback tells of a row: an impression or what came of it, a rating, a complaint
 LATE = "Later than the shop's own events, which set the windows; joins when newer events reach it"
 
 
@@ -47,7 +47,7 @@ def with_feedback(
     What customers did is data: it joins at its time, and the windows say whether it teaches, tunes or judges. Feedback later
     than the shop's last event waits. Impressions become one row each, with everything that came of it, those of the shop's own
     tables too; purchases that the events lack join them, without a price. What analysts judged joins as `judgements`,
-    whatever its time.
+    whatever its time. Rows of `service` say in FED which of them customers volunteered: these are of no order.
 
     Args:
         impressions, service: of customers, in the columns of the contracts; impressions without a rank are reactions that
@@ -75,7 +75,8 @@ def with_feedback(
     if len(known["service"]):
         rows = _rated(known["service"].drop_duplicates(ignore_index=True))
         counts.append(_count("service", "Feedback", "kept", len(rows), len(rows), "Rows that joined"))
-        tables = replace(tables, service=_joined(tables.service, rows))
+        own = None if tables.service is None else tables.service.assign(**{FED: False})
+        tables = replace(tables, service=_joined(own, rows.assign(**{FED: True})))
     judged = _judgements(judged_impressions, judged_service)
     if len(judged):
         note = "What analysts said of products in lists; their users no longer judge"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from core.data.files import require_columns
 from core.data.sifting import sift
 from core.schema.documents import RuleCount
 from core.schema.tables import (
@@ -80,8 +81,12 @@ def judge(frame: pd.DataFrame, table: str, source: str, known: Known) -> Judged:
         TableError: a required column is missing.
     """
     if table == IMPRESSIONS and RANK not in frame:
+        # Asked here, so that the columns it names are those of the file.
+        require_columns(frame, table, source, but=RANK)
         frame = frame.assign(**{RANK: None})
     sound, left, counts, reasons = _of_contract(frame, table, source)
+    # Further columns say nothing of a row: a `rank` beside ratings makes them no impressions.
+    sound = sound[[name for name in CONTRACTS[table].columns if name in sound]]
     for name, note, find in _rules(table):
         bad = find(sound, known)
         counts.append(_count(table, name, len(sound), int(bad.sum()), note))
@@ -90,9 +95,8 @@ def judge(frame: pd.DataFrame, table: str, source: str, known: Known) -> Judged:
     aside = frame.reset_index(drop=True).assign(
         **{ROW: np.arange(1, len(frame) + 1), REASON_ASIDE: pd.Series(reasons, dtype="str")}
     )
-    columns = [name for name in CONTRACTS[table].columns if name in sound]
     return Judged(
-        sound[columns],
+        sound,
         aside[reasons != ""].reset_index(drop=True),
         [count for count in counts if count.affected],
     )

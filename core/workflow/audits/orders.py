@@ -7,6 +7,7 @@ import pandas as pd
 
 from core.data.dataset import table
 from core.data.inputs import SECONDS_PER_DAY
+from core.data.service import volunteered
 from core.data.splits import local_dates
 from core.errors import InputError
 from core.fairness.pricing.purchases import DAY
@@ -55,7 +56,7 @@ WORDS = {
 
 
 def read_orders(workspace: Workspace, dataset: Dataset) -> pd.DataFrame:
-    """One row per order.
+    """One row per order, and each row of feedback, which is of none.
 
     Raises:
         InputError: the data tell nothing of orders.
@@ -66,11 +67,13 @@ def read_orders(workspace: Workspace, dataset: Dataset) -> pd.DataFrame:
 
 
 def one_per_order(lines: pd.DataFrame) -> pd.DataFrame:
-    """The first line of each order, with the freight of all of them; a line without an order's id stands alone."""
+    """The first line of each order, with the freight of all of them; a line without an order's id stands alone, as does one of
+    feedback, whatever order it names."""
     lines = lines.reset_index(drop=True)
     if ORDER_ID not in lines:
         return lines
-    order = lines[ORDER_ID].astype(object).where(lines[ORDER_ID].notna(), pd.Series(lines.index))
+    named = lines[ORDER_ID].notna() & ~volunteered(lines)
+    order = lines[ORDER_ID].astype(object).where(named, pd.Series(lines.index))
     if FREIGHT in lines:
         lines = lines.assign(**{FREIGHT: lines.groupby(order)[FREIGHT].transform("sum", min_count=1)})
     return lines[~order.duplicated()].reset_index(drop=True)
@@ -83,11 +86,12 @@ def delivery(shop: Shop, orders: pd.DataFrame, settings: AuditSettings) -> Secti
     promises is not held equal: it is a decision about the group, too. Days matter from a share of the mean days waited.
 
     Args:
-        orders: as `read_orders` gives. Where some were not drawn at random, they do not count.
+        orders: as `read_orders` gives. Where some were not drawn at random, they do not count, nor what is of no order.
 
     Raises:
         InputError: no deliveries are told, or too few. NotFound: no such group or category.
     """
+    orders, alone = _placed(orders)
     if DELIVERED_AT not in orders or orders[DELIVERED_AT].isna().all():
         raise InputError("These data do not tell when orders were delivered.")
     asked, notes = _asked(orders, IN_RANDOM_20K, shop, settings.scope)
@@ -118,7 +122,7 @@ def delivery(shop: Shop, orders: pd.DataFrame, settings: AuditSettings) -> Secti
                         tolerance=tolerances[name] or None,
                     )
     rows = [_as_share(row) for row in all_or_none(rows, LATE + RAW, LATE + ADJUSTED)]
-    notes = [*_delivery_notes(users, int((~arrived).sum())), *held_equal(around, kept), *notes]
+    notes = [*_delivery_notes(users, int((~arrived).sum())), *held_equal(around, kept), *notes, *alone]
     return section(rows, settings, users=len(codes), notes=notes)
 
 
@@ -160,7 +164,8 @@ def in_parts(known: pd.DataFrame) -> pd.DataFrame:
 def answers(shop: Shop, orders: pd.DataFrame, settings: AuditSettings) -> Section:
     """Who says how satisfied they are: response rate, mean of the answers, and that weighted for who does not answer.
 
-    The chance of an answer is told from what is known when an order is placed, and from whether and when it arrived.
+    The chance of an answer is told from what is known when an order is placed, and from whether and when it arrived. Whoever
+    volunteers a rating or complaint in feedback always answers, and of no order: such rows are no answers.
 
     Args:
         orders: as `read_orders` gives, also those without an answer.
@@ -168,6 +173,9 @@ def answers(shop: Shop, orders: pd.DataFrame, settings: AuditSettings) -> Sectio
     Raises:
         InputError: no satisfaction is told, or too few orders. NotFound: no such group or category.
     """
+    orders, alone = _placed(orders)
+    if orders.empty and alone:
+        raise InputError(f"These data hold no orders, so nobody was asked. {' '.join(alone)}")
     if SATISFACTION not in orders or orders[SATISFACTION].isna().all():
         raise InputError("These data do not tell how satisfied customers were with their orders.")
     asked, notes = _asked(orders, IN_RANDOM_5K, shop, settings.scope)
@@ -192,7 +200,7 @@ def answers(shop: Shop, orders: pd.DataFrame, settings: AuditSettings) -> Sectio
             outcome, users, codes, chances, part, settings, prefix=ANSWERED, tolerances=tolerances
         )
     rows = all_or_none(rows, f"{ANSWERED}response_rate")
-    notes = [*_answer_notes(answered, len(codes), chances), *notes]
+    notes = [*_answer_notes(answered, len(codes), chances), *notes, *alone]
     return section(rows, settings, users=len(codes), notes=notes)
 
 
@@ -235,6 +243,17 @@ def scope_of_orders(rows: pd.DataFrame, shop: Shop, scope: Scope) -> tuple[np.nd
             "Orders and reviews are of no store in these data: the choice of stores is not applied here."
         )
     return in_scope(lines, shop, scope.model_copy(update={"stores": ()})), notes
+
+
+def _placed(orders: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """The orders without what customers volunteered in feedback, and how much that is."""
+    fed = volunteered(orders)
+    if not fed.any():
+        return orders, []
+    number = int(fed.sum())
+    which, count = ("is of no order and does", "row") if number == 1 else ("are of no order and do", "rows")
+    said = f"{number:,} {count} that customers volunteered in feedback {which} not count."
+    return orders[~fed].reset_index(drop=True), [said]
 
 
 def _asked(orders: pd.DataFrame, flag: str, shop: Shop, scope: Scope) -> tuple[pd.DataFrame, list[str]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from core.data.service import Outcome
+from core.data.service import VOLUNTEERED, Outcome, volunteered
 from core.errors import InputError
 from core.fairness.correction import NAMES, adjusted_p_values
 from core.fairness.rows import AuditRow
@@ -48,6 +48,7 @@ class PredictedService:
 
     Attributes:
         section: rows of all metrics, named `<outcome>_<metric>`. rows: orders or reviews behind them.
+        volunteered: neither are: rows of feedback.
         bins: of each grouping, outcomes at each level of prediction; see `core.fairness.service.bins`.
         off_line: of each grouping, the p-value of each shown group that predictions are calibrated (intercept 0 and
             slope 1), corrected for all groups.
@@ -55,6 +56,7 @@ class PredictedService:
 
     section: Section
     rows: int
+    volunteered: bool
     bins: tuple[pd.DataFrame, ...]
     off_line: tuple[dict[str, float], ...]
 
@@ -95,6 +97,7 @@ def service(
     return PredictedService(
         section=section(found, settings, users=len(codes), notes=notes),
         rows=len(rows),
+        volunteered=bool(volunteered(rows).all()),
         bins=tuple(calibration_bins(rows, codes, part, settings) for part in parts),
         off_line=off_line,
     )
@@ -210,7 +213,8 @@ def _judged(
     inside, notes = scope_of_orders(rows, shop, settings.scope)
     if not inside.any():
         raise InputError(f"No test row of {outcome.title} lies in this part of the shop.")
-    return rows[inside].reset_index(drop=True), notes
+    told = rows[inside].reset_index(drop=True)
+    return told, [VOLUNTEERED, *notes] if volunteered(told).all() else notes
 
 
 def _said(rows: pd.DataFrame) -> np.ndarray:

@@ -13,7 +13,6 @@ from core.explain.pairs import read_pairs
 from core.explain.score_parts import score_parts
 from core.explain.similar import Similar, similar_buyers
 from core.explain.without import Asked
-from core.schema.settings import LONGEST_LIST
 from core.schema.tables import ITEM, ITEM_ID, RANK, SCORE, TITLE, USER
 from core.workflow.explaining.asking import Asking
 from core.workflow.runs import run_table
@@ -104,9 +103,10 @@ def why_item(asking: Asking, user: int, item: int, *, k: int) -> WhyItem:
 
 def _standing(asking: Asking, user: int, item: int) -> tuple[int, float]:
     lists = run_table(asking.workspace, asking.run, "candidates_test", [USER, ITEM, RANK, SCORE])
-    row = lists[(lists[USER] == user) & (lists[ITEM] == item)]
+    lists = lists[lists[USER] == user]
+    row = lists[lists[ITEM] == item]
     if row.empty:
-        raise NotFound(f"This product is none of the user's {LONGEST_LIST} candidates.")
+        raise NotFound(f"This product is none of the user's {len(lists)} candidates.")
     if asking.recommender.history.tokens[user] == 0:
         raise NotFound(
             "This user bought nothing before the test window: the list holds what is most popular."

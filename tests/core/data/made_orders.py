@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from core.data.feedback.joining import FED
+
 DAY = pd.Timedelta(days=1)
 START = pd.Timestamp("2024-01-01T12:00:00")
 REGIONS = {"north": 2.0, "south": 6.0, "far": 12.0}  # days that delivery takes
@@ -69,3 +71,15 @@ def made_orders(n: int = 3000, *, seed: int = 1, noise: float = 1.0) -> Orders:
             }
         ),
     )
+
+
+def fed_with(service: pd.DataFrame, n: int = 200, **more) -> pd.DataFrame:
+    """Orders, and `n` angry ratings that their customers volunteered in feedback, of no order, over the whole time.
+
+    Args:
+        more: columns of the feedback besides.
+    """
+    chosen = np.linspace(0, len(service) - 1, n).astype(int)
+    told = service[["user", "item", "timestamp"]].iloc[chosen]
+    told = told.assign(timestamp=told["timestamp"] + pd.Timedelta(hours=5), satisfaction=1.0, **more)
+    return pd.concat([service.assign(**{FED: False}), told.assign(**{FED: True})], ignore_index=True)

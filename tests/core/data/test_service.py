@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from core.data.dataset import table
+from core.data.feedback.joining import FED
 from core.data.prepare import prepare
 from core.data.service import (
     LARGEST_WEIGHT,
@@ -18,7 +19,7 @@ from core.data.service import (
 )
 from core.errors import TableError
 from tests.core.data.conftest import SMALL, made_shop
-from tests.core.data.made_orders import DAY, START, made_orders
+from tests.core.data.made_orders import DAY, START, fed_with, made_orders
 
 OUTCOME = {outcome.name: outcome for outcome in OUTCOMES}
 
@@ -169,3 +170,48 @@ def test_times_of_reviews_and_flags_of_samples_are_read_from_a_folder_of_csv_fil
         orders.assign(**{column: odd}).to_csv(tmp_path / "service.csv", index=False)
         with pytest.raises(TableError, match=column):
             prepare(workspace, "tables", SMALL, path=tmp_path)
+
+
+def test_what_is_volunteered_beside_orders_may_teach_and_changes_nothing_about_the_orders(shop):
+    for name in ("satisfaction_at_order", "satisfaction_at_review", "delivery_days"):
+        plain, fed = rows(name, shop), rows(name, shop, service=fed_with(shop.service))
+        assert fed.volunteered.sum() == (0 if name == "delivery_days" else 200)
+        assert not (fed.unbiased & fed.volunteered).any()
+        kept = fed.at(~fed.volunteered)
+        assert kept.unbiased.all()
+        for each in ("times", "known", "observed", "split", "weights"):
+            np.testing.assert_array_equal(getattr(kept, each), getattr(plain, each))
+        pd.testing.assert_frame_equal(kept.frame.drop(columns=FED), plain.frame)
+
+
+def test_what_is_volunteered_has_not_failed_to_arrive(shop):
+    found = rows("satisfaction_at_review", shop, service=fed_with(shop.service))
+    told = found.frame.loc[found.volunteered, ["arrived", "days late so far", "days taken so far"]]
+    assert told.isna().all(axis=None)
+
+
+def test_feedback_that_names_an_order_is_no_line_of_it(shop):
+    silent = shop.service.assign(satisfaction=np.nan)
+    named = fed_with(silent, order_id=silent["order_id"].head(200).to_numpy(), freight=99.0)
+    plain, found = rows("delivery_days", shop), rows("delivery_days", shop, service=named)
+    np.testing.assert_array_equal(found.frame["freight"], plain.frame["freight"])
+    satisfied = rows("satisfaction_at_order", shop, service=named)
+    assert len(satisfied) == satisfied.volunteered.sum() == 200
+    assert (satisfied.frame["freight"] == 99).all()
+
+
+def test_where_no_order_tells_of_satisfaction_what_is_volunteered_does(shop):
+    alone = fed_with(shop.service).query(FED).dropna(axis=1, how="all").reset_index(drop=True)
+    silent = fed_with(shop.service.assign(satisfaction=np.nan))
+    for service in (alone, silent, silent.assign(in_random_5k=~silent[FED])):
+        found = rows("satisfaction_at_order", shop, service=service)
+        assert len(found) == 200
+        assert found.unbiased.all()
+        assert found.volunteered.all()
+        assert rows("satisfaction_at_review", shop, service=service) is None
+
+
+def test_a_column_of_the_shops_own_of_that_name_is_no_mark(shop):
+    found = rows("satisfaction_at_order", shop, service=shop.service.assign(**{FED: "yes"}))
+    assert not found.volunteered.any()
+    assert found.unbiased.all()

@@ -60,6 +60,10 @@ SECOND = piece(
             piece(1, ("Unknown user", 2), ("Says nothing", 1)),
             "impressions.csv: 1 row of impressions; set aside: 2 × unknown user, 1 × says nothing.",
         ),
+        (
+            piece(0, ("timestamp is no date; write 2024-03-31T18:05", 1)),
+            "impressions.csv: no row can be used: 1 × timestamp is no date; write 2024-03-31T18:05.",
+        ),
         (piece(0, ("Unknown user", 1000)), "impressions.csv: no row can be used: 1,000 × unknown user."),
     ],
 )

@@ -94,7 +94,7 @@ def test_the_json_fits_its_schema_and_the_schema_refuses_what_does_not(signed):
     _, out, report = signed
     beside = json.loads(out.with_suffix(".schema.json").read_text())
     assert beside == schema()
-    assert report.pop("$schema") == out.with_suffix(".schema.json").name
+    assert report["$schema"] == out.with_suffix(".schema.json").name
     jsonschema.validate(report, beside, cls=jsonschema.Draft202012Validator)
     for broken in (
         report | {"verdict": "fair"},
@@ -225,7 +225,9 @@ def test_hashes_are_those_of_the_files(signed):
 
 def test_the_trail_tells_of_it(signed, capsys):
     root, out, report = signed
-    exported = [one for one in deeds(root, capsys) if one["did"] == "exported"]
+    done = deeds(root, capsys)
+    assert {one["who"] for one in done if one["did"] == "compared"} == {"the command line"}
+    exported = [one for one in done if one["did"] == "exported"]
     assert exported[0]["details"]["file"] == out.name
     assert exported[0]["about"] == {
         "dataset": report["data"]["dataset"],

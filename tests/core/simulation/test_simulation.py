@@ -249,3 +249,9 @@ def test_a_simulation_is_kept_and_found_again(workspace):
     assert simulation(workspace, settings) == made == find_simulation(workspace, settings)
     assert set(rounds_table(workspace, made)["measure"]) == set(MEASURES)
     assert find_simulation(workspace, settings.model_copy(update={"seed": 1})) is None
+
+
+def test_a_shop_that_begins_without_any_clicks_divides_by_nothing():
+    begins = SMALL.model_copy(update={"head_start": 0, "rounds": 2, "replications": 5})
+    with np.errstate(divide="raise", invalid="raise"):
+        assert np.isfinite(simulate(begins)["value"]).all()

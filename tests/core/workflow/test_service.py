@@ -8,7 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.data.feedback.joining import FED
+from core.data.feedback.keeping import keep
 from core.data.prepare import prepare
+from core.data.service import VOLUNTEERED
 from core.errors import CorruptArtefact
 from core.models.representations import Representations
 from core.schema.documents import Artefact, Dataset, Measured, ModelReport
@@ -16,8 +19,8 @@ from core.schema.settings import DatasetSettings, TrainSettings
 from core.store.workspace import Workspace
 from core.train import quality
 from core.workflow.chapter import Chapter
-from core.workflow.service import PREDICTIONS, load_service, outcomes_told, service_chapter
-from tests.core.data.made_orders import Orders, made_orders
+from core.workflow.service import PREDICTIONS, load_service, outcomes_told, recorded_rows, service_chapter
+from tests.core.data.made_orders import Orders, fed_with, made_orders
 
 SETTINGS = TrainSettings(device="cpu")
 SEEING = TrainSettings(device="cpu", protected_inputs=True)
@@ -191,3 +194,71 @@ def test_only_outcomes_with_a_measured_model_are_offered(shop):
     lacking = run.model_copy(update={"reports": {"rating": ModelReport(metrics={}, notes=["Too few."])}})
     assert outcomes_told(lacking) == []
     assert outcomes_told(run.model_copy(update={"artefacts": {}})) == []
+
+
+def with_feedback(made: Served, folder: Path, told: pd.DataFrame) -> Dataset:
+    """The next dataset of the line, with these rows as feedback."""
+    ids = {
+        "user_id": [f"u{user}" for user in told["user"]],
+        "item_id": [f"i{item}" for item in told["item"]],
+    }
+    rows = told[["timestamp", "satisfaction"]].assign(**ids)
+    keep(made.workspace, made.dataset, rows, "service", origin="file", name="service.csv", who="Ann")
+    return prepare(made.workspace, "tables", WINDOWS, path=folder, follows=made.dataset.id)
+
+
+def test_feedback_beside_orders_judges_nothing_and_the_card_says_so(tmp_path):
+    shop = made_orders(1200)
+    orders = shop.service.drop(columns=["promised_at", "delivered_at", "reviewed_at"])
+    made = served(tmp_path, shop, service=orders)
+    after = with_feedback(made, tmp_path / "shop", fed_with(orders, 300).query(FED))
+    chapter = service_chapter(made.workspace, after, nothing_known, SETTINGS)
+    for name in ("satisfaction_at_order", "satisfaction_at_review"):
+        before, report = made.chapter.reports[name], chapter.reports[name]
+        assert report.metrics["mae"].n == before.metrics["mae"].n
+        assert report.baselines["mean"] == before.baselines["mean"]
+        said = " ".join(report.notes)
+        assert "were volunteered in feedback, and are of no order: they may teach" in said
+        assert "all rows weighted" in said  # tried beside the orders alone
+        assert "drawn at random" not in said
+        assert VOLUNTEERED not in said
+    predicted = chapter.tables[PREDICTIONS]
+    assert predicted[FED].sum() > 400
+    assert not predicted.loc[predicted[FED], "unbiased"].any()
+    made.workspace.close()
+
+
+def test_feedback_alone_has_a_model_that_says_so_and_does_not_make_up_for_orders(tmp_path):
+    shop = made_orders(900)
+    made = served(
+        tmp_path, shop, service=shop.service[["user", "item", "timestamp", "satisfaction"]].head(30)
+    )
+    told = fed_with(shop.service, 800).query(FED)
+    told = told.assign(satisfaction=shop.service["satisfaction"].to_numpy()[told["user"]])
+    few = with_feedback(made, tmp_path / "shop", told)
+    (note,) = (
+        service_chapter(made.workspace, few, nothing_known, SETTINGS).reports["satisfaction_at_order"].notes
+    )
+    assert "30 to learn from" in note
+    assert "more were volunteered in feedback, and are of no order" in note
+    (tmp_path / "shop" / "service.parquet").unlink()
+    alone = prepare(made.workspace, "tables", WINDOWS, path=tmp_path / "shop", follows=made.dataset.id)
+    reports = service_chapter(made.workspace, alone, nothing_known, SETTINGS).reports
+    assert set(reports) == {"satisfaction_at_order"}
+    assert reports["satisfaction_at_order"].metrics["mae"].n > 50
+    assert VOLUNTEERED in reports["satisfaction_at_order"].notes
+    made.workspace.close()
+
+
+def test_feedback_does_not_stand_in_the_way_of_reviews(told):
+    shop = made_orders(900)
+    orders = fed_with(shop.service.drop(columns=["promised_at", "delivered_at", "reviewed_at"]), 800)
+    fed = orders.query(FED).dropna(axis=1, how="all")
+    rated = shop.service.rename(columns={"satisfaction": "rating"})[["user", "item", "timestamp", "rating"]]
+    for tables, names in (
+        ({"service": fed}, ["satisfaction_at_order"]),
+        ({"service": fed, "reviews": rated}, ["rating"]),
+        ({"service": orders, "reviews": rated}, ["satisfaction_at_order", "satisfaction_at_review"]),
+    ):
+        found = recorded_rows(tables, shop.events, told.dataset, SETTINGS)
+        assert [one.outcome.name for one in found] == names

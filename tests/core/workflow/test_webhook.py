@@ -99,3 +99,12 @@ def test_nobody_there_is_told():
 def test_what_is_no_address_is_refused(address):
     with pytest.raises(SettingsError, match="http:// or https://"):
         checked_address(address)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://ann:secret@shop.example/x", "http://ann@127.0.0.1/x", "http://@h/"]
+)
+def test_an_address_with_a_user_is_refused_before_the_work_without_repeating_it(address):
+    with pytest.raises(SettingsError, match="no user or password") as caught:
+        checked_address(address)
+    assert "ann" not in str(caught.value)

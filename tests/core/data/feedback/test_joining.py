@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from core.data.feedback.joining import together, with_feedback
+from core.data.feedback.joining import FED, together, with_feedback
 from core.schema.tables import (
     CLICKED,
     COMPLAINED,
@@ -215,3 +215,13 @@ def test_rows_of_service_that_two_pieces_hold_join_once(shop):
     line = ("ann", "tea", "2026-01-09", 4, None)
     tables, _ = joined(shop, rated=service(line, line, ("ann", "tea", "2026-01-09", 5, None)))
     assert tables.service[SATISFACTION].tolist() == [4.0, 5.0]
+
+
+def test_what_customers_volunteer_is_told_from_the_shops_own_orders(shop):
+    own = service(("ann", "tea", "2026-01-03", None, None), ("bob", "tea", "2026-02-05", 4, None))
+    own.attrs["notes"] = ["read as they stand"]
+    tables, _ = joined(replace(shop, service=own), rated=service(("ann", "tea", "2026-01-09", None, True)))
+    assert tables.service[FED].tolist() == [False, False, True]
+    assert tables.service.attrs == own.attrs
+    alone, _ = joined(shop, rated=service(("ann", "tea", "2026-01-09", 2, None)))
+    assert alone.service[FED].tolist() == [True]

@@ -127,8 +127,25 @@ def test_a_bad_file_after_a_good_one_says_from_the_shell_what_was_taken_in(shop,
     bad.write_text("user_id\n1\n")
     shell = ["--workspace", str(workspace.root), "feedback", dataset.id]
     assert main([*shell, str(good), str(bad)]) == 2
-    assert capsys.readouterr().err.endswith("The files before it were taken in: impressions.csv.\n")
+    said = capsys.readouterr().err
+    assert said.endswith("The files before it were taken in: impressions.csv.\n")
+    assert "Nothing was changed" not in said
     assert [one.name for one in feedback_of(workspace, dataset)] == [good.name]
+
+
+def test_the_shell_says_that_rows_had_come_before_and_takes_nothing_that_nobody_signs(shop, tmp_path, capsys):
+    workspace, dataset = shop
+    file = tmp_path / "impressions.csv"
+    lines(workspace, dataset).to_csv(file, index=False)
+    shell = ["--workspace", str(workspace.root), "feedback", dataset.id, str(file)]
+    for author in ("", "x" * 81):
+        assert main([*shell, "--author", author]) == 2
+        assert "Setting 'author'" in capsys.readouterr().err
+        assert feedback_of(workspace, dataset) == []
+    for before in (False, True):
+        assert main([*shell, "--author", "Ann"]) == 0
+        assert ("had been taken in before" in capsys.readouterr().out) is before
+    assert [one.who for one in feedback_of(workspace, dataset)] == ["Ann"]
 
 
 def test_the_next_dataset_holds_the_feedback_and_is_of_the_same_line(shop):

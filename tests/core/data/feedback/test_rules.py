@@ -114,6 +114,19 @@ def test_operators_and_markup_are_text():
 def test_a_file_without_a_required_column_is_refused():
     with pytest.raises(TableError, match=r"item_id.*missing"):
         judge(rows(SHOWN).drop(columns=ITEM_ID), "impressions", "log.csv", NOTHING_BEFORE)
+    with pytest.raises(TableError, match=r"the columns are user_id, timestamp, clicked[ .]"):
+        judge(rows(SHOWN).drop(columns=[ITEM_ID, RANK]), "impressions", "log.csv", NOTHING_BEFORE)
+
+
+def test_ratings_with_the_place_beside_them_are_no_impressions():
+    shown = judge(rows(SHOWN), "impressions", "log.csv", NOTHING_BEFORE).rows
+    told = pd.DataFrame(
+        {USER_ID: "ann", ITEM_ID: "tea", RANK: 1, TIMESTAMP: "2026-03-01 10:00", SATISFACTION: [5, 2, 2]}
+    )
+    told.loc[3] = ["ann", "tea", 1, "2026-03-01 09:00", 4]
+    found = judge(told, "service", "ratings.parquet", Known(USERS, ITEMS, shown, NO_SERVICE))
+    assert found.rows[SATISFACTION].tolist() == [5.0, 2.0]
+    assert found.aside[REASON_ASIDE].tolist() == ["The same row twice", "Before the impression"]
 
 
 def test_reactions_are_counted_from_their_columns():

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from core.data.feedback.joining import FED
 from core.data.files import read_file
 from core.errors import InputError, NotFound
 from core.schema.settings import Scope
@@ -17,6 +18,7 @@ from core.workflow.audits.orders import (
     one_per_order,
     orders_behind,
 )
+from tests.core.data.made_orders import fed_with
 from tests.core.workflow.audits.served import (
     BY_REGION,
     REGIONS,
@@ -312,3 +314,38 @@ def test_where_everybody_answers_nothing_is_unequal_and_the_note_says_so():
     assert not unequal(found.rows, "response_rate")
     assert any("Every order here was rated" in note for note in found.notes)
     assert gap(found.rows, "satisfaction_response_rate", "north")["value"] == 0
+
+
+def test_who_volunteers_a_rating_has_placed_no_order_and_answered_none():
+    shop, orders, _ = served(400)
+    silent = np.arange(400) % 4 != 0
+    orders["satisfaction"] = orders["satisfaction"].where(~silent)
+    given = fed_with(orders, order_id=orders["order_id"].head(200).to_numpy(), freight=50.0)
+    given = given.assign(
+        delivered_at=given["delivered_at"].fillna(given["timestamp"] + pd.Timedelta(days=90))
+    )
+    given = one_per_order(given)
+    assert given[FED].sum() == 200
+    for ask in (answers, delivery):
+        found, plain = ask(shop, given, BY_REGION), ask(shop, orders, BY_REGION)
+        pd.testing.assert_frame_equal(found.rows, plain.rows)
+        left_out = "200 rows that customers volunteered in feedback are of no order and do not count."
+        assert found.notes == (*plain.notes, left_out)
+    assert mean(answers(shop, given, BY_REGION).rows, "satisfaction_response_rate", "all") == 0.25
+
+
+def test_feedback_alone_says_nothing_of_who_answers():
+    shop, orders, _ = served(60)
+    alone = fed_with(orders, 50).query(FED).reset_index(drop=True)
+    with pytest.raises(InputError, match=r"so nobody was asked\. 50 rows that customers volunteered"):
+        answers(shop, alone, BY_REGION)
+    with pytest.raises(InputError, match="when orders were delivered"):
+        delivery(shop, alone, BY_REGION)
+    unrated = fed_with(orders.assign(satisfaction=np.nan), 50)
+    with pytest.raises(InputError, match="do not tell how satisfied"):
+        answers(shop, unrated, BY_REGION)
+    one = fed_with(orders, 1)
+    assert (
+        "1 row that customers volunteered in feedback is of no order and does not count."
+        in answers(shop, one, BY_REGION).notes
+    )

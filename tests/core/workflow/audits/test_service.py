@@ -10,7 +10,8 @@ import pytest
 from pyfixest import feols
 from scipy import stats
 
-from core.data.service import OUTCOMES
+from core.data.feedback.joining import FED
+from core.data.service import OUTCOMES, VOLUNTEERED
 from core.errors import InputError, NotFound
 from core.fairness.definitions import definition_of
 from core.schema.settings import Scope
@@ -274,3 +275,20 @@ def test_every_metric_has_its_definition():
     )
     for section in sections:
         assert all(definition_of(metric, "service") for metric in section.rows["metric"].unique())
+
+
+def test_where_all_that_is_judged_was_volunteered_every_part_says_so():
+    made = served(300)
+    fed = made.predictions.assign(**{FED: True})
+    told = service(made.shop, fed, SATISFACTION, BY_REGION)
+    assert told.volunteered
+    whole = (residual_distributions, prediction_distributions)
+    parts = [ask(made.shop, fed, SATISFACTION, BY_REGION) for ask in whole]
+    no_orders = made.orders.assign(**{FED: True})
+    parts += [told.section, residual_parity(made.shop, fed, no_orders, SATISFACTION, BY_REGION)]
+    assert all(VOLUNTEERED in part.notes for part in parts)
+    for predictions in (made.predictions, made.predictions.assign(**{FED: False})):
+        plain = service(made.shop, predictions, SATISFACTION, BY_REGION)
+        assert not plain.volunteered
+        assert VOLUNTEERED not in plain.section.notes
+        pd.testing.assert_frame_equal(plain.section.rows, told.section.rows)

@@ -70,5 +70,6 @@ def test_similar_customers(asking, lists):
 
 def test_what_there_is_no_reason_for(asking, lists):
     user = int(lists["user"].iloc[0])
-    with pytest.raises(NotFound, match="none of the user's"):
+    n = int((lists["user"] == user).sum())
+    with pytest.raises(NotFound, match=f"none of the user's {n} candidates"):
         why_item(asking, user, 10_000, k=5)
