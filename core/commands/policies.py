@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from core.commands.settings import add_policy, policy_given, saved_given
+from core.commands.settings import add_moment, add_policy, policy_given, saved_given
 from core.commands.shell import Answer, Command, ProgressLine
 from core.errors import NotFound
 from core.schema.documents import Decision, Policy, Run
@@ -40,6 +40,7 @@ def add(command: Command) -> None:
         "publish", _publish, "make everybody's lists under a saved policy, and let the shop read them"
     )
     sub.add_argument("policy", help=SAVED)
+    add_moment(sub)
     add_author(sub)
     sub = command("rollback", _rollback, "serve lists again that were served before")
     sub.add_argument("dataset", help=LINE)
@@ -135,7 +136,8 @@ def _record(policy: Policy) -> dict[str, Any]:
 def _publish(workspace: Workspace, options: argparse.Namespace) -> Answer:
     from core.workflow.policies.publishing import publish
 
-    found = publish(workspace, options.policy, author=options.author, progress=ProgressLine())
+    asked = {"author": options.author, "split": options.split, "progress": ProgressLine()}
+    found = publish(workspace, options.policy, **asked)
     return _told(workspace, found)
 
 
@@ -154,6 +156,7 @@ def _told(workspace: Workspace, found: "Switched") -> Answer:
         "policy": serving.policy,
         "dataset": serving.dataset,
         "replaced": serving.replaced,
+        "split": publication.split,
         "users": publication.users,
         "file": file,
         "notes": list(found.notes),
@@ -171,14 +174,15 @@ def _publications(workspace: Workspace, options: argparse.Namespace) -> Answer:
     line = line_of(workspace, options.dataset)
     log = servings(workspace, line)
     names = {id: load_policy(workspace, id).reference for id in {serving.policy for serving in log}}
-    runs = {publication.id: publication.run for publication in publications(workspace, line)}
+    lists = {publication.id: publication for publication in publications(workspace, line)}
     told = [
-        serving.model_dump(mode="json", exclude={"id", "dataset", "job"}) | {"run": runs[serving.publication]}
+        serving.model_dump(mode="json", exclude={"id", "dataset", "job"})
+        | {"run": lists[serving.publication].run, "split": lists[serving.publication].split}
         for serving in log
     ]
     lines = [
         f"{serving.number}  {serving.at[:16]}  {serving.publication}  {names[serving.policy]} of "
-        f"{runs[serving.publication]}  {serving.by} by {serving.author}, in place of {serving.replaced or 'nothing'}"
+        f"{lists[serving.publication].run}  {serving.by} by {serving.author}, in place of {serving.replaced or 'nothing'}"
         for serving in log
     ]
     return {"dataset": line, "log": told}, "\n".join(lines) or "Nothing is published."

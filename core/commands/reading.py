@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from core.commands.settings import add_policy, add_settings, policy_given, settings_given
+from core.commands.settings import add_moment, add_policy, add_settings, policy_given, settings_given
 from core.commands.shell import Answer, Command, ProgressLine
 from core.errors import SettingsError
 from core.schema.settings import AuditSettings, parse_by, settings_from
@@ -24,6 +24,7 @@ def add(command: Command) -> None:
     sub.add_argument("--k", type=int, default=20)
     sub.add_argument("--users", type=Path, help="file with a column user_id: only these users")
     add_policy(sub, "steps of re-ranking and their settings (docs/policies.md)")
+    add_moment(sub)
     sub = command("rerank", _rerank, "what a policy costs, and how many users gain and lose")
     sub.add_argument("run")
     add_policy(sub, "as for recommend", required=True)
@@ -57,7 +58,8 @@ def _recommend(workspace: Workspace, options: argparse.Namespace) -> Answer:
     from core.workflow.recommending import recommend
 
     policy = policy_given(workspace, options, k=options.k)
-    asked = {"k": options.k, "users": options.users, "policy": policy, "who": COMMAND_LINE}
+    asked = {"k": options.k, "users": options.users, "policy": policy, "split": options.split}
+    asked |= {"who": COMMAND_LINE, "progress": ProgressLine()}
     found = recommend(workspace, options.run, options.out, **asked)
     answer = {"run": options.run, "out": str(options.out), "rows": found.rows, "notes": list(found.notes)}
     return answer, "\n".join([f"{found.rows:,} rows in {options.out}", *found.notes])

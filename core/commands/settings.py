@@ -94,3 +94,13 @@ def saved_given(workspace: Workspace, options: argparse.Namespace) -> Policy | N
         return load_policy(workspace, reference, dataset=dataset)
     except NotFound as error:
         raise NotFound(f"There is no file '{reference[:80]}'. {error}") from None
+
+
+def add_moment(parser: argparse.ArgumentParser) -> None:
+    """The option --split of lists that are handed out."""
+    parser.add_argument(
+        "--split",
+        choices=["test", "now"],
+        default="test",
+        help="what the lists know: test: all but the last window, as they are judged; now: everything, for a shop to serve",
+    )

@@ -13,6 +13,11 @@ from core.schema.documents import Comparison, Policy, Publication, Run, Serving
 from core.schema.settings import ALL
 
 WAYS = {"publish": "published", "rollback": "rolled back"}
+KNOWING = {  # what lists know, by what they are made for
+    "validation": "all before the validation window",
+    "test": "all but the last window, as they were judged",
+    "now": "everything by the end of the data",
+}
 
 
 def served_sentence(
@@ -38,7 +43,7 @@ def served_sentence(
     )
     return (
         f"**The shop reads {name}**: the first {lists.k} products of {count(lists.users)} users, {WAYS[now.by]} by "
-        f"{markdown_text(now.author)} on {moment(now.at)} (UTC).{other}"
+        f"{markdown_text(now.author)} on {moment(now.at)} (UTC). They know {KNOWING[lists.split]}.{other}"
     )
 
 
@@ -157,6 +162,7 @@ def log_table(
                     named[serving.policy].reference if serving.policy in named else serving.policy
                 ),
                 "Model": _run(lists[serving.publication].run, runs),
+                "Lists know": KNOWING[lists[serving.publication].split],
                 "When (UTC)": moment(serving.at),
                 "How": WAYS[serving.by],
                 "By": plain(serving.author),

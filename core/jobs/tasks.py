@@ -122,14 +122,15 @@ def publish(workspace: Workspace, params: Mapping[str, Any], context: JobContext
     """Make everybody's lists under a saved policy, and let the shop read them; once, however often it is begun again.
 
     Args:
-        params: `policy` (id of a saved one); `author`.
+        params: `policy` (id of a saved one); `author`; `split`: what the lists know (test: all but the last window).
 
     Returns:
         the id of the `publication`.
     """
     from core.workflow.policies.publishing import publish as put_out
 
-    asked = {"author": params["author"], "job": context.job_id, "progress": context}
+    asked = {"author": params["author"], "split": params.get("split", "test"), "job": context.job_id}
+    asked |= {"progress": context}
     found = put_out(workspace, params["policy"], **asked)
     return {"publication": found.publication.id}
 

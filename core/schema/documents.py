@@ -336,7 +336,7 @@ class Publication(Document):
     dataset: str  # the line of datasets (see `Dataset.line`)
     policy: str
     run: str
-    split: str
+    split: Literal["validation", "test", "now"]  # what the lists know: all before that
     created_at: str
     k: int
     users: int  # with a list

@@ -12,6 +12,14 @@ from core.errors import SettingsError
 Split = Literal["train", "validation", "test"]
 ALL, REST = "all", "rest"  # what an audit calls everybody, and everybody else
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+Moment = Literal[
+    "validation", "test", "now"
+]  # what lists are made for; now: all is known, and nothing judges them
+KNOWN_BEFORE: dict[Moment, int] = {
+    "validation": 1,
+    "test": 2,
+    "now": 3,
+}  # windows from this one on are not known yet
 
 
 class Settings(BaseModel):

@@ -8,15 +8,16 @@ import pandas as pd
 from core.data.dataset import load, table
 from core.data.files import read_file
 from core.errors import NotFound, SettingsError
+from core.progress import Progress, quiet
 from core.schema.documents import Dataset
 from core.schema.policies import PolicySettings
-from core.schema.settings import LONGEST_LIST
+from core.schema.settings import LONGEST_LIST, Moment
 from core.schema.tables import ITEM, ITEM_ID, RANK, SCORE, USER, USER_ID
 from core.store.trail import PROGRAM, tell
 from core.store.workspace import Workspace
 from core.workflow.parquet_out import checked_path, write_whole
-from core.workflow.policies.rerank import PolicyLists, rerank
-from core.workflow.runs import load_run, run_table
+from core.workflow.policies.rerank import PolicyLists, candidates_of, rerank
+from core.workflow.runs import load_run
 
 
 @dataclass(frozen=True)
@@ -35,19 +36,23 @@ def recommend(
     k: int = 20,
     users: Path | None = None,
     policy: PolicySettings | None = None,
+    split: Moment = "test",
     who: str = PROGRAM,
+    progress: Progress = quiet,
 ) -> Written:
     """Write the top k of every user (or of the users named in a file) to `out`, as the model or a policy orders them.
 
     Columns: user_id, item_id (text), rank (int, from 1), score (float, comparable within one user only).
 
     Args:
+        split: what the lists know: for test all but the last window, as they are judged; now: everything.
         who: asked for it, for the audit trail.
 
     Raises:
         SettingsError: k is out of range, `out` is no Parquet path, or the policy has a step that there is not.
         StoreError: `out` cannot be written; a file that was there stays.
         NotFound: no such run, or a user of the file is not in its dataset.
+        InputError: another system made the lists, and those of now are asked for.
     """
     if not 1 <= k <= LONGEST_LIST:
         raise SettingsError(f"k must lie between 1 and {LONGEST_LIST}; it is {k}.")
@@ -55,9 +60,9 @@ def recommend(
     run = load_run(workspace, run_id)
     dataset = load(workspace, run.dataset)
     if policy is None:
-        made = PolicyLists(run_table(workspace, run, "candidates_test"), ())
+        made = PolicyLists(candidates_of(workspace, run, dataset, split=split, progress=progress), ())
     else:
-        made = rerank(workspace, run_id, policy.model_copy(update={"k": k}))
+        made = rerank(workspace, run_id, policy.model_copy(update={"k": k}), split=split, progress=progress)
     lists = made.lists[made.lists[RANK] <= k]
     if users is not None:
         lists = lists[lists[USER].isin(_codes(users, table(workspace, dataset, "users", [USER_ID])[USER_ID]))]

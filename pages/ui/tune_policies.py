@@ -20,6 +20,7 @@ from pages.ui import blocks, jobs, trail, tune_signing, tune_state
 from pages.ui.shell import View
 
 _CHOSEN = "policy-chosen"
+KNOWN = {"test": "All but the last window, as judged", "now": "Everything until now"}
 _SAID = "tune-said"  # what was saved, to be told once the page is drawn again
 
 
@@ -57,7 +58,7 @@ def show(view: View, policy: PolicySettings, load) -> None:
             "Comment": about_signing.comments(saved, last),
         }
         blocks.table(about_saved.saved_table(saved, runs=runs).assign(**stand), name="saved policies")
-        _one(view, named, load, log, last)
+        _one(view, named, load, log, lists, last)
     if log:
         _log(view, log, named, lists)
     trail.show(view, named)
@@ -97,7 +98,14 @@ def _save(view: View, policy: PolicySettings) -> None:
     st.rerun()
 
 
-def _one(view: View, named: dict[str, Policy], load, log: list[Serving], last: dict[str, Decision]) -> None:
+def _one(
+    view: View,
+    named: dict[str, Policy],
+    load,
+    log: list[Serving],
+    lists: dict[str, Publication],
+    last: dict[str, Decision],
+) -> None:
     """What can be done with one of the saved policies."""
     id = st.selectbox("Policy", list(named), key=_CHOSEN, format_func=lambda one: plain(named[one].reference))
     policy = named[id]
@@ -114,6 +122,8 @@ def _one(view: View, named: dict[str, Policy], load, log: list[Serving], last: d
     tune_signing.rules(view, author)
     lacking = lacking_approval(view.workspace, policy)
     uncompared = _compared(view, policy)
+    split = _moment(view, policy)
+    served = (id, split) == (now, lists[log[0].publication].split) if log else False
     with st.container(horizontal=True):
         st.button(
             "Put on the desk",
@@ -128,16 +138,32 @@ def _one(view: View, named: dict[str, Policy], load, log: list[Serving], last: d
             type="primary",
             icon=":material/publish:",
             disabled=view.busy
-            or id == now
+            or served
             or not author.strip()
             or lacking is not None
             or uncompared is not None,
             help="Makes everybody's list and lets the shop read it, all at once; what is served until then stays served",
         ):
-            _start(view, "publish", {"policy": id, "author": author})
+            _start(view, "publish", {"policy": id, "author": author, "split": split})
     _told(None if author.strip() else "Sign above to publish its lists.")
     _told(lacking)
     _told(uncompared)
+
+
+def _moment(view: View, policy: Policy) -> str:
+    """What published lists are to know."""
+    if load_run(view.workspace, policy.run).brought:
+        return "test"
+    return st.segmented_control(
+        "Published lists know",
+        ["test", "now"],
+        key="policy-moment",
+        default="test",
+        required=True,
+        format_func=KNOWN.__getitem__,
+        help="Lists were judged without the last window, so that what customers bought in it could judge them. A shop is served "
+        "better by lists that know it as well; the model and the policy are the same, and nothing can judge those lists yet.",
+    )
 
 
 def _put(view: View, policy: Policy, load) -> None:
@@ -167,11 +193,11 @@ def _log(view: View, log: list[Serving], named: dict[str, Policy], lists: dict[s
     blocks.section("What the shop was served")
     runs = {run.id: run for run in view.runs}
     blocks.table(about_saved.log_table(log, named, lists, runs=runs), name="what the shop was served")
-    earlier = {
-        serving.publication: serving
-        for serving in log
-        if serving.publication != log[0].publication and serving.policy != log[0].policy
-    }
+
+    def what(serving: Serving) -> tuple[str, str]:
+        return serving.policy, lists[serving.publication].split
+
+    earlier = {serving.publication: serving for serving in log if what(serving) != what(log[0])}
     if not earlier:
         return
 

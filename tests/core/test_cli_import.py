@@ -77,6 +77,10 @@ def test_what_needs_more_than_lists_is_one_clear_line(made, lists, tmp_path, com
         assert (status, answer) == (2, None)
         assert len(errors) == 1
         assert "made by another system" in errors[0]
+    out = tmp_path / "now.parquet"
+    status, _, errors = command("recommend", run, "--out", out, "--split", "now")
+    assert (status, len(errors), out.exists()) == (2, 1, False)
+    assert "Another system made the lists" in errors[0]
 
 
 @pytest.mark.parametrize(

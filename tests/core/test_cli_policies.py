@@ -128,6 +128,26 @@ def test_publishing_serves_what_recommend_writes_and_rolling_back_what_was_befor
     assert "is served: lists of" in command("publish", "Published", "--author", "Bob", json_answer=False)[1]
 
 
+def test_lists_that_know_everything_are_published_as_recommend_writes_them(made, command, save, tmp_path):
+    save("Latest")
+    files = []
+    for split in ("test", "now"):
+        files.append(tmp_path / f"{split}.parquet")
+        command(
+            "recommend", made.run.id, "--out", files[-1], "--k", "10", "--policy", "Latest", "--split", split
+        )
+    judged, latest = map(pd.read_parquet, files)
+    assert not latest.equals(judged)
+    answer = command("publish", "Latest", "--author", "Bob", "--split", "now")[1]
+    assert answer["split"] == "now"
+    assert pd.read_parquet(answer["file"]).equals(latest)
+    user, rows = next(iter(latest.groupby("user_id")))
+    assert served(made.workspace, made.dataset.id, user).item_ids == tuple(rows["item_id"])
+    assert command("publications", made.dataset.id)[1]["log"][0]["split"] == "now"
+    assert command("publish", "Latest", "--author", "Bob")[1]["split"] == "test"
+    assert command("publications", made.dataset.id)[1]["log"][0]["split"] == "test"
+
+
 def test_what_there_is_not_is_one_clear_line(made, command, save, file, tmp_path):
     save("There")
     label = ("--name", "x", "--aim", "y", "--author", "z")

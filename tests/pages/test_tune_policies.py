@@ -12,6 +12,7 @@ from core.schema.documents import COMPARISONS, DATASETS, RUNS
 from core.schema.policies import PolicySettings, Step
 from core.schema.settings import settings_from
 from core.store.workspace import Workspace
+from core.workflow.policies.published_lists import publications
 from core.workflow.policies.publishing import publish
 from core.workflow.policies.saved import Label, list_policies, save_policy
 from core.workflow.policies.serving import served, servings
@@ -83,6 +84,28 @@ def test_a_policy_is_saved_published_and_rolled_back(shop):
     assert servings(workspace, run.dataset)[0].publication == first
     assert {user: served(workspace, run.dataset, user) for user in lists} == lists
     assert servings(workspace, run.dataset)[0].author == "Cy"
+
+
+def test_a_shop_may_be_served_lists_that_know_everything(shop):
+    workspace, run, open_ = shop
+    app = sign(open_(policy=json.dumps([FLOOR])), "Brands")
+    app.text_input(key="publish-author").set_value("Bo").run()
+    button(app, "Publish its lists").click().run()
+    judged = work(workspace)["publication"]
+    app = open_()
+    assert "They know all but the last window, as they were judged" in text_of(app)
+    app.text_input(key="publish-author").set_value("Bo").run()
+    assert button(app, "Publish its lists").disabled  # these lists are served
+    app.segmented_control(key="policy-moment").set_value("now").run()
+    button(app, "Publish its lists").click().run()
+    latest = work(workspace)["publication"]
+    app = open_()
+    assert "They know everything by the end of the data" in text_of(app)
+    assert [one.split for one in publications(workspace, run.dataset) if one.id == latest] == ["now"]
+    app.text_input(key="publish-author").set_value("Cy").run()
+    button(app, "Roll back").click().run()
+    work(workspace)
+    assert servings(workspace, run.dataset)[0].publication == judged
 
 
 def test_bad_names_are_one_clear_sentence_and_save_nothing(shop):

@@ -22,7 +22,7 @@ from core.fairness.rows import AuditRow
 from core.fairness.standing_out import note_on_one
 from core.fairness.suppression import HIDDEN_TEXT
 from core.figures.sentences import plural
-from core.schema.settings import SPLITS, AuditSettings, Scope, Split
+from core.schema.settings import KNOWN_BEFORE, SPLITS, AuditSettings, Moment, Scope, Split
 from core.schema.tables import CATEGORY, LIST_PRICE, PAID_PRICE, SPLIT, START, USER
 from core.workflow.audits.section import Section, of_judged, section, with_permutations
 from core.workflow.audits.shop import Shop, day_number, in_scope, lists_within, partitions, prices_within
@@ -309,9 +309,9 @@ def steering(shop: Shop, lists: pd.DataFrame, settings: AuditSettings, *, split:
     return section([row for row in rows if row.statistic != "ratio"], settings, users=len(found))
 
 
-def deals_before(shop: Shop, scope: Scope, split: Split) -> tuple[np.ndarray, np.ndarray] | None:
-    """What is on offer when the lists of a split are made (`deals`); None where no purchase tells."""
-    before = SPLITS.index(split)
+def deals_before(shop: Shop, scope: Scope, split: Moment) -> tuple[np.ndarray, np.ndarray] | None:
+    """What is on offer when the lists of a split, or of now, are made (`deals`); None where no purchase tells."""
+    before = KNOWN_BEFORE[split]
     past = _past(shop, scope, before)
     latest = None if past is None else _latest(past, shop, before - 1)
     return None if latest is None else deals(latest, len(shop.items))

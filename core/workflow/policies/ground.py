@@ -1,4 +1,4 @@
-"""What re-ranking may know of a shop when the lists of a split are made: nothing from the split itself or later."""
+"""What re-ranking may know of a shop when lists are made: nothing from the split that they are for, or later."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from core.fairness.pricing.steering import price_percentiles
 from core.fairness.quality.shown import shares_had
 from core.fairness.suppression import SHOWN, group_states
 from core.recommend.rerank.item_target import ItemTargetSettings
-from core.schema.settings import BINS, SPLITS, Scope, Split
+from core.schema.settings import BINS, KNOWN_BEFORE, Moment, Scope
 from core.schema.tables import ITEM, LIST_PRICE, PROVIDER_ID, SPLIT, USER
 from core.workflow.audits.pricing import deals_before
 from core.workflow.audits.shop import Shop
@@ -40,14 +40,14 @@ class UserGroups:
 
 @dataclass(frozen=True)
 class Ground:
-    """A shop before a split, for lists of k.
+    """A shop before a split, or with all that is known by now, for lists of k.
 
     Attributes:
         vectors: gives the model's item vectors, (I, D) unit rows of the catalogue.
     """
 
     shop: Shop
-    split: Split
+    split: Moment
     k: int
     minimum_group: int
     vectors: Callable[[], np.ndarray]
@@ -66,7 +66,7 @@ class Ground:
     def before(self) -> pd.DataFrame:
         """Purchases of the catalogue before the split: `user`, `item`."""
         bought = self.shop.bought
-        known = (bought[SPLIT] < SPLITS.index(self.split)) & (bought[ITEM] < self.n_items)
+        known = (bought[SPLIT] < KNOWN_BEFORE[self.split]) & (bought[ITEM] < self.n_items)
         return bought.loc[known, [USER, ITEM]]
 
     @cached_property

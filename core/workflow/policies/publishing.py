@@ -13,7 +13,7 @@ from core.data.dataset import load
 from core.errors import InputError, NotFound, SettingsError, StoreError
 from core.progress import Progress, part_of, quiet
 from core.schema.documents import PUBLICATIONS, Policy, Publication, Serving, new_id, now
-from core.schema.settings import Split
+from core.schema.settings import Moment
 from core.schema.tables import USER_ID
 from core.store.trail import read, record
 from core.store.workspace import Workspace
@@ -35,7 +35,7 @@ from core.workflow.policies.signing import require_approval
 from core.workflow.recommending import with_own_ids
 from core.workflow.runs import load_run
 
-MAKING = 0.3  # of the time: the lists themselves
+MAKING = 0.5  # of the time: the lists themselves
 
 
 @dataclass(frozen=True)
@@ -52,14 +52,14 @@ def publish(
     policy_id: str,
     *,
     author: str,
-    split: Split = "test",
+    split: Moment = "test",
     job: str | None = None,
     progress: Progress = quiet,
 ) -> Switched:
     """Make everybody's lists under a saved policy, of the candidates of its run, and let the shop read them.
 
     Args:
-        policy_id: id, name or name@version. split: whose candidates; those for test know all but the last window.
+        policy_id: id, name or name@version. split: what the lists know: for test all but the last window, as they were judged; now: everything.
         job: what this is done for; where an earlier attempt at it came as far as the switch, nothing is done again.
 
     Raises:
@@ -77,7 +77,8 @@ def publish(
     progress("Making lists", 0.0)
     dataset = load(workspace, run.dataset)
     gone = dismissed_by_now(workspace, dataset)
-    made = rerank(workspace, run.id, settings_of(policy), split=split, gone=gone)
+    part = part_of(progress, 0.0, MAKING)
+    made = rerank(workspace, run.id, settings_of(policy), split=split, gone=gone, progress=part)
     lists = with_own_ids(workspace, dataset, made.lists)
     rest = part_of(progress, MAKING, 1.0)
     asked = {"split": split, "author": author, "job": job, "notes": made.notes}

@@ -9,16 +9,18 @@ from core.data.dataset import load
 from core.data.reactions import Dismissed
 from core.errors import NotFound
 from core.metrics import NOTHING, hits
+from core.progress import Progress, quiet
 from core.recommend.rerank.batch import Candidates, as_batch, as_matrices
 from core.recommend.rerank.relevance import Calibration, calibrate
 from core.schema.documents import Dataset, Run
 from core.schema.policies import PolicySettings
-from core.schema.settings import LONGEST_LIST, Settings, Split, Statistics, settings_from
+from core.schema.settings import LONGEST_LIST, Moment, Settings, Statistics, settings_from
 from core.schema.tables import ITEM, RANK, SCORE, USER
 from core.store.workspace import Workspace
 from core.train.weights import load as load_model
 from core.workflow.auditing import positives_of
 from core.workflow.audits.shop import Shop, read_shop
+from core.workflow.candidates_now import candidates_now
 from core.workflow.policies.dismissals import without_dismissed
 from core.workflow.policies.ground import Ground
 from core.workflow.policies.steps import reranker
@@ -68,21 +70,24 @@ def rerank(
     run_id: str,
     policy: PolicySettings,
     *,
-    split: Split = "test",
+    split: Moment = "test",
     gone: Dismissed | None = None,
+    progress: Progress = quiet,
 ) -> PolicyLists:
     """The lists of everybody for a split, as the policy makes them of the run's candidates.
 
     Args:
+        split: now: with all that is known, which asks the model anew.
         gone: what no list may hold, because it was dismissed since the candidates were made.
 
     Raises:
         NotFound: no such run, attribute or group. SettingsError: a step or a setting that there is not.
-        InputError: these data, or lists without scores, do not allow a step.
+        InputError: these data, or lists without scores, do not allow a step; or another system made the lists, of which there
+            are none of now.
     """
     run = load_run(workspace, run_id)
     shop = read_shop(workspace, load(workspace, run.dataset))
-    return rerank_within(workspace, run, shop, policy, split=split, gone=gone)
+    return rerank_within(workspace, run, shop, policy, split=split, gone=gone, progress=progress)
 
 
 def rerank_within(
@@ -91,12 +96,13 @@ def rerank_within(
     shop: Shop,
     policy: PolicySettings,
     *,
-    split: Split,
+    split: Moment,
     gone: Dismissed | None = None,
+    progress: Progress = quiet,
 ) -> PolicyLists:
     """The same where the run's shop has been read already."""
     found = apply(
-        batch_of_run(workspace, run, shop.dataset, split=split, gone=gone),
+        batch_of_run(workspace, run, shop.dataset, split=split, gone=gone, progress=progress),
         ground_of_run(workspace, run, shop, split=split, k=policy.k),
         policy,
     )
@@ -120,7 +126,13 @@ def apply(candidates: Candidates, ground: Ground, policy: PolicySettings) -> App
 
 
 def batch_of_run(
-    workspace: Workspace, run: Run, dataset: Dataset, *, split: Split, gone: Dismissed | None = None
+    workspace: Workspace,
+    run: Run,
+    dataset: Dataset,
+    *,
+    split: Moment,
+    gone: Dismissed | None = None,
+    progress: Progress = quiet,
 ) -> Candidates:
     """The candidates of a run, with relevance as the chance that they are taken, as the validation window tells it.
 
@@ -130,13 +142,26 @@ def batch_of_run(
         gone: candidates that are left out; those behind them move up.
     """
     n_users, n_items = dataset.counts["users"], dataset.counts["catalogue"]
-    told = run_table(workspace, run, f"candidates_{split}")
+    told = candidates_of(workspace, run, dataset, split=split, progress=progress)
     told = told[told[ITEM] < n_items]  # lists of others may hold what cannot be shown
     if gone is not None:
         told = without_dismissed(told, gone, n_items=n_items)
         told = told.assign(**{RANK: told.groupby(USER).cumcount() + 1})
     relevance = None if run.brought else calibration_of_run(workspace, run, dataset)
     return as_batch(told, n_users=n_users, width=LONGEST_LIST, relevance=relevance)
+
+
+def candidates_of(
+    workspace: Workspace, run: Run, dataset: Dataset, *, split: Moment, progress: Progress = quiet
+) -> pd.DataFrame:
+    """Those that the run keeps; of now they are made.
+
+    Raises:
+        InputError: another system made the lists, and those of now are asked for.
+    """
+    if split == "now":
+        return candidates_now(workspace, run, dataset, progress=progress)
+    return run_table(workspace, run, f"candidates_{split}")
 
 
 def calibration_of_run(workspace: Workspace, run: Run, dataset: Dataset) -> Calibration:
@@ -147,7 +172,7 @@ def calibration_of_run(workspace: Workspace, run: Run, dataset: Dataset) -> Cali
     return calibrate(scores, hits(items, wanted.offsets, wanted.items), rng=np.random.default_rng(0))
 
 
-def ground_of_run(workspace: Workspace, run: Run, shop: Shop, *, split: Split, k: int) -> Ground:
+def ground_of_run(workspace: Workspace, run: Run, shop: Shop, *, split: Moment, k: int) -> Ground:
     """What re-ranking of a run's lists may know."""
 
     def vectors() -> np.ndarray:
