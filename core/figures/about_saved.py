@@ -43,7 +43,7 @@ def served_sentence(
     )
     return (
         f"**The shop reads {name}**: the first {lists.k} products of {count(lists.users)} users, {WAYS[now.by]} by "
-        f"{markdown_text(now.author)} on {moment(now.at)} (UTC). They know {KNOWING[lists.split]}.{other}"
+        f"{markdown_text(now.author)} on {moment(now.at)} (UTC). These lists know {KNOWING[lists.split]}.{other}"
     )
 
 

@@ -102,7 +102,7 @@ def hold_against(
         per_user, notes = asked_anew(workspace, old, dataset, progress=part_of(progress, 0.0, 0.8))
     progress("Comparing", 0.85, "user by user")
     found = _compared(workspace, dataset, per_user, new, by=[(name,) for name in dataset.protected], k=k)
-    id = _comparison_id(old, new)
+    id = _comparison_id(old, new, k)
     kept = Comparison(
         _id=id,
         old=old.id,
@@ -160,6 +160,6 @@ def _left_out(found: RunComparison) -> list[str]:
     return [f"{found.users_left_out:,} users who have answers to one of the two runs alone are left out."]
 
 
-def _comparison_id(old: Run, new: Run) -> str:
-    """The same for the same two runs."""
-    return f"comparison-{hashlib.sha256(f'{old.id} {new.id}'.encode()).hexdigest()[:16]}"
+def _comparison_id(old: Run, new: Run, k: int) -> str:
+    """The same for the same two runs and lengths of lists: what the trail tells of one is not replaced by another."""
+    return f"comparison-{hashlib.sha256(f'{old.id} {new.id} {k}'.encode()).hexdigest()[:16]}"

@@ -93,14 +93,14 @@ def test_a_shop_may_be_served_lists_that_know_everything(shop):
     button(app, "Publish its lists").click().run()
     judged = work(workspace)["publication"]
     app = open_()
-    assert "They know all but the last window, as they were judged" in text_of(app)
+    assert "These lists know all but the last window, as they were judged" in text_of(app)
     app.text_input(key="publish-author").set_value("Bo").run()
     assert button(app, "Publish its lists").disabled  # these lists are served
     app.segmented_control(key="policy-moment").set_value("now").run()
     button(app, "Publish its lists").click().run()
     latest = work(workspace)["publication"]
     app = open_()
-    assert "They know everything by the end of the data" in text_of(app)
+    assert "These lists know everything by the end of the data" in text_of(app)
     assert [one.split for one in publications(workspace, run.dataset) if one.id == latest] == ["now"]
     app.text_input(key="publish-author").set_value("Cy").run()
     button(app, "Roll back").click().run()

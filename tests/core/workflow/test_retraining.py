@@ -12,6 +12,7 @@ from core.cli import main
 from core.data.dataset import load, table
 from core.data.feedback.keeping import keep
 from core.errors import InputError
+from core.schema.documents import COMPARISONS
 from core.schema.policies import PolicySettings
 from core.schema.settings import TrainSettings
 from core.schema.tables import CLICKED, DISMISSED, ITEM, ITEM_ID, RANK, TIMESTAMP, USER, USER_ID
@@ -169,6 +170,18 @@ def test_the_shell_compares_again_to_the_same_answer(shop, trained_on, capsys):
     assert "on the same users" in capsys.readouterr().out
     assert main([*shell, "--k", "0"]) == 2
     assert main([*shell[:-1], run.id]) == 2
+
+
+def test_a_comparison_of_another_length_stands_beside_the_one_that_is_kept(shop, trained_on):
+    workspace, run, _ = shop
+    kept = trained_on.comparison
+    shorter = hold_against(workspace, run, trained_on.run, k=5)
+    assert (shorter.k, kept.k) == (5, 10)
+    stored = {one["_id"]: one["k"] for one in workspace.documents.find(COMPARISONS)}
+    assert stored[shorter.id] == 5
+    assert stored[kept.id] == 10
+    told = {entry.about.get("comparison"): entry.details.get("k") for entry in read_trail(workspace).entries}
+    assert (told[shorter.id], told[kept.id]) == (5, 10)
 
 
 def test_a_run_held_against_itself_on_other_data_of_equal_content_does_not_differ(shop, trained_on):
