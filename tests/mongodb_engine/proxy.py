@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from urllib.parse import unquote, urlsplit
 
@@ -13,8 +14,19 @@ class Proxy:
         received: bytes that the server has sent through it. breaks: how often it broke all connections.
     """
 
-    def __init__(self, server: str):
-        self._server = server
+    def __init__(
+        self,
+        server: str,
+        *,
+        reply: Callable[[bytes], bytes] | None = None,
+        broken: Callable[[], None] = lambda: None,
+    ):
+        """Open the port.
+
+        Args:
+            reply: what a client is told in place of each message of the server. broken: called when `cut_after` has cut.
+        """
+        self._server, self._reply, self._broken = server, reply, broken
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._open: set[socket.socket] = set()
         self._cuts: list[int] = []
@@ -25,7 +37,12 @@ class Proxy:
     @property
     def address(self) -> str:
         """MongoDB's address of the proxy."""
-        return f"mongodb://127.0.0.1:{self._listener.getsockname()[1]}/?directConnection=true"
+        return f"mongodb://{self.host}/?directConnection=true"
+
+    @property
+    def host(self) -> str:
+        """Name and port."""
+        return f"127.0.0.1:{self._listener.getsockname()[1]}"
 
     def cut_after(self, *counts: int) -> None:
         """Break all connections each time that the server has sent so many bytes more."""
@@ -71,14 +88,24 @@ class Proxy:
 
     def _forward(self, source: socket.socket, target: socket.socket, from_server: bool) -> None:
         with suppress(OSError):
-            while content := source.recv(16384):
+            for content in self._messages(source) if from_server and self._reply else _pieces(source):
                 if from_server and self._count(len(content)):
                     self._break()
+                    self._broken()
                     break
                 target.sendall(content)
         for end in (source, target):
             self._open.discard(end)
             end.close()
+
+    def _messages(self, source: socket.socket) -> Iterator[bytes]:
+        """Whole messages, as the client is told them; each begins with its length."""
+        held = b""
+        for piece in _pieces(source):
+            held += piece
+            while len(held) >= 4 and len(held) >= (length := int.from_bytes(held[:4], "little")):
+                yield self._reply(held[:length])
+                held = held[length:]
 
     def _count(self, size: int) -> bool:
         """Whether it is time to break."""
@@ -95,3 +122,9 @@ class Proxy:
                 end.shutdown(socket.SHUT_RDWR)
             end.close()
         self._open.clear()
+
+
+def _pieces(source: socket.socket) -> Iterator[bytes]:
+    """What arrives, as it does."""
+    while content := source.recv(16384):
+        yield content

@@ -25,6 +25,7 @@ from core.store.workspace import Workspace
 from tests.core.data.conftest import SMALL, made_shop
 from tests.mongodb_engine.engine import with_database
 from tests.mongodb_engine.proxy import Proxy
+from tests.mongodb_engine.replica_set import ReplicaSet
 
 EVENTS = {
     "collection": "orders",
@@ -424,6 +425,20 @@ def test_a_read_that_breaks_goes_on_where_it_stood(through, workspace, monkeypat
     assert through.breaks == 5
     pd.testing.assert_frame_equal(decoded(workspace, broken), whole)
     assert sum(asked) == len(whole)  # no part was asked for twice but within its own attempts
+
+
+def test_a_replica_set_is_read_across_an_election(shop_database, mongodb_address, workspace, monkeypatch):
+    whole = decoded(workspace, prepare(workspace, "mongodb", settings()))
+    with ReplicaSet(mongodb_address) as replica_set:
+        monkeypatch.setenv(mongodb.ADDRESS, with_database(replica_set.address, shop_database.name))
+        asked = spied(monkeypatch)
+        replica_set.members[0].cut_after(150_000)
+        again = prepare(workspace, "mongodb", settings())
+        assert replica_set.elections == 1
+        assert replica_set.members[1].received > 100_000  # the other one went on
+    pd.testing.assert_frame_equal(decoded(workspace, again), whole)
+    people = shop_database.people.count_documents({})
+    assert sum(asked) == len(whole) + people  # no part was asked for twice but within its own attempts
 
 
 def test_identifiers_that_break_off_are_gone_on_with_after_the_last(through, shop_database, monkeypatch):
