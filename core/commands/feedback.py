@@ -61,7 +61,7 @@ def _feedback(workspace: Workspace, options: argparse.Namespace) -> Answer:
 
     dataset = load(workspace, options.dataset)
     asked = {"who": signed(options.author)}
-    there = {one.id for one in feedback_of(workspace, dataset)}
+    there = {one.id for one in feedback_of(workspace, dataset)} if options.files else set()
     found = []
     for file in options.files:
         try:
@@ -76,8 +76,7 @@ def _feedback(workspace: Workspace, options: argparse.Namespace) -> Answer:
         found += load_collections(workspace, dataset.id, settings, **asked, progress=ProgressLine())
     elif not options.files:
         found = feedback_of(workspace, dataset)
-    again = there if options.files else set()
-    lines = [feedback_sentence(one) + (AGAIN if one.id in again else "") for one in found] or [
+    lines = [feedback_sentence(one) + (AGAIN if one.id in there else "") for one in found] or [
         "Nothing new." if options.config else "No feedback."
     ]
     return {"dataset": dataset.id, "feedback": [_told(workspace, one) for one in found]}, "\n".join(lines)

@@ -90,6 +90,7 @@ def build(tables: Tables, settings: DatasetSettings, *, progress: Progress = qui
     if not attributes:
         users, numbers = _with_purchases_so_far(users, numbers, events)
         attributes = _group_attributes(users, settings)
+        notes += [NOTE] if attributes else []
     kept = {} if numbers is None else {USER_NUMBERS: numbers}
     return Prepared(
         tables={"events": events, "users": users, "items": items} | kept | further,
@@ -97,10 +98,7 @@ def build(tables: Tables, settings: DatasetSettings, *, progress: Progress = qui
         missing=lacking,
         period={} if TIMING in lacking else _period(events, settings),
         attributes=attributes,
-        notes=notes
-        + sampled
-        + _without_purchases(events)
-        + ([NOTE] if attributes == [PURCHASES_SO_FAR] else []),
+        notes=notes + sampled + _without_purchases(events),
     )
 
 

@@ -74,6 +74,9 @@ def test_a_column_of_that_name_is_the_shops(shop):
     prepared = build(replace(shop, users=users), SMALL)
     assert prepared.attributes == []
     assert set(groups_of(prepared).values()) == {"many"}
+    halves = users.assign(**{PURCHASES_SO_FAR: ["few", "many"] * (len(users) // 2)})
+    own = build(replace(shop, users=halves), SMALL)
+    assert (own.attributes, own.notes) == ([PURCHASES_SO_FAR], [])
 
 
 def test_nobody_differs_where_all_bought_as_often(bare):
