@@ -12,7 +12,7 @@ app: $(VENV)/app.stamp
 	$(BIN)/streamlit run app.py
 
 test: $(VENV)/test.stamp chromium check
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart=0
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .

@@ -2,8 +2,11 @@
 
 import fcntl
 import os
+import shutil
+import sqlite3
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,6 +65,22 @@ def made_once(base: Path, name: str, make: Callable[[Path], object]) -> Path:
             make(unfinished)
             unfinished.rename(root)
     return root
+
+
+def copied(root: Path, to: Path) -> Path:
+    """A copy of a workspace that may be open, here and in other processes.
+
+    SQLite copies its database. A process that opens and closes the file by itself loses all of its locks on it
+    (sqlite.org/howtocorrupt.html, 2.2); the next process to open the database then takes its shared memory away, and
+    this one ends with a bus error or loses what it writes.
+    """
+    shutil.copytree(root, to, ignore=shutil.ignore_patterns("evenhand.db*"))
+    with (
+        closing(sqlite3.connect(root / "evenhand.db")) as ours,
+        closing(sqlite3.connect(to / "evenhand.db")) as theirs,
+    ):
+        ours.backup(theirs)
+    return to
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The commands that make something: prepare, train, import-lists, search, worker."""
 
 import argparse
+import faulthandler
 import os
 from pathlib import Path
 from typing import Any
@@ -132,6 +133,7 @@ def _plain_yaml(value: Any) -> str:
 def _worker(workspace: Workspace, options: argparse.Namespace) -> Answer:
     from core.jobs.worker import run_worker
 
+    faulthandler.enable()
     os.nice(BACKGROUND)
     run_worker(workspace, idle_seconds=options.idle_seconds)
     return None, ""

@@ -1,6 +1,5 @@
 """Requests to end the process, seen by any thread."""
 
-import select
 import signal
 import socket
 from collections.abc import Callable, Iterator
@@ -22,8 +21,11 @@ def termination_signals() -> Iterator[Callable[[float], bool]]:
     handlers = {number: signal.signal(number, lambda *_: None) for number in ENDING}
 
     def signalled(seconds: float) -> bool:
-        ready, _, _ = select.select([ours], [], [], seconds)
-        return bool(ready and set(ours.recv(64)) & set(ENDING))
+        ours.settimeout(seconds)
+        try:
+            return bool(set(ours.recv(64)) & set(ENDING))
+        except TimeoutError:
+            return False
 
     try:
         yield signalled

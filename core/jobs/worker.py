@@ -6,7 +6,6 @@ long call, the watch records the outcome and ends the process: nothing is half d
 whole or not at all and the document that commits a result is written last.
 """
 
-import faulthandler
 import os
 import threading
 import time
@@ -34,7 +33,6 @@ LEASE_LOST = 75  # exit status
 
 def run_worker(workspace: Workspace, *, idle_seconds: float, tasks: Mapping[str, Task] = TASKS) -> None:
     """Work until there was nothing to do for `idle_seconds`; ends at once if a live worker has the slot."""
-    faulthandler.enable()
     while (lease := Lease.acquire(workspace.documents)) is not None:
         worker = Worker(workspace, lease, tasks)
         worker.work(idle_seconds)

@@ -1,6 +1,5 @@
 """The loop in a real browser: publish a policy, load feedback, train on, compare, publish again, open the report."""
 
-import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from core.schema.documents import FEEDBACK, RUNS
 from core.store.workspace import Workspace
 from core.workflow.policies.serving import served, servings
 from tests.browser.conftest import serving
+from tests.conftest import copied
 from tests.pages.conftest import trained  # noqa: F401  (a fixture: a workspace with two quickly trained runs)
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("loop")]
@@ -22,7 +22,7 @@ HOSTILE = "late <b>again</b> [x](javascript:y)"
 @pytest.fixture(scope="module")
 def shop(trained, tmp_path_factory):  # noqa: F811
     """A server on a copy of the trained workspace."""
-    root = shutil.copytree(trained[0], tmp_path_factory.mktemp("loop") / "workspace")
+    root = copied(trained[0], tmp_path_factory.mktemp("loop") / "workspace")
     with serving(root) as started:
         yield started
 

@@ -1,7 +1,6 @@
 """The gate at a shell: exit statuses, what is said of broken rules, alerts and the webhook."""
 
 import json
-import shutil
 
 import pytest
 
@@ -10,6 +9,7 @@ from core.schema.documents import DATASETS
 from core.store.workspace import Workspace
 from core.workflow.gate import gate_of_run
 from core.workflow.rules_file import read_rules
+from tests.conftest import copied
 from tests.core.workflow.conftest import made_tables, trained_shop
 from tests.core.workflow.test_webhook import listening
 
@@ -241,7 +241,7 @@ def test_what_there_is_not_is_one_line_and_status_2(made, command, rules, tmp_pa
 
 
 def test_a_shop_without_protected_attributes_can_have_its_products_judged(made, rules, tmp_path):
-    root = shutil.copytree(made.workspace.root, tmp_path / "plain")
+    root = copied(made.workspace.root, tmp_path / "plain")
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
     plain = made.dataset.model_copy(update={"protected": []})
     workspace.documents.put(DATASETS, plain.dump())

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 
 import pandas as pd
 import pytest
@@ -14,6 +13,7 @@ from core.store.trail import COMMAND_LINE, PROGRAM, id_of
 from core.store.trail_witness import witness_of
 from core.store.workspace import Workspace
 from core.workflow.recommending import recommend
+from tests.conftest import copied
 from tests.core.workflow.conftest import made_tables, trained_shop
 
 QUICK = (
@@ -41,7 +41,7 @@ def original(tmp_path_factory):
 @pytest.fixture
 def made(original, tmp_path):
     """A copy that a test may write to."""
-    root = shutil.copytree(original.workspace.root, tmp_path / "workspace")
+    root = copied(original.workspace.root, tmp_path / "workspace")
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
     yield original._replace(workspace=workspace)
     workspace.close()
@@ -255,7 +255,7 @@ def test_what_cannot_be_is_one_clear_line(made, command, saved):
 
 
 def test_a_coupon_plan_that_is_written_is_told_of(prepared, capsys, monkeypatch, tmp_path):
-    root = shutil.copytree(prepared.workspace.root, tmp_path / "copy")
+    root = copied(prepared.workspace.root, tmp_path / "copy")
     monkeypatch.setenv("EVENHAND_STORE", f"sqlite:///{root}/evenhand.db")
     asked = ["--workspace", str(root), "offers", prepared.dataset.id, "--budget", "20", "--parity", "none"]
     odd = "plan <b>\u202e.parquet"

@@ -1,6 +1,5 @@
 """Pages under test: an app on a workspace of its own, and a slice with two trained runs."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from core.store.workspace import Workspace
 from core.workflow.runs import load_run
 from core.workflow.training import train
 from pages.ui import jobs
-from tests.conftest import made_once, shared_folder
+from tests.conftest import copied, made_once, shared_folder
 from tests.core.opinions.made import made_reviews
 from tests.core.workflow.test_evaluating import CUSTOMERS, prepared_shop
 
@@ -55,7 +54,7 @@ def trained(prepared, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
     """
 
     def make(unfinished: Path) -> None:
-        shutil.copytree(prepared.workspace.root, unfinished)
+        copied(prepared.workspace.root, unfinished)
         _train_two(unfinished, prepared.dataset.id)
 
     root = made_once(shared_folder(tmp_path_factory), "trained", make)
@@ -100,7 +99,7 @@ def hostile(texts: pd.Series) -> pd.Series:
 @pytest.fixture
 def own(trained, tmp_path):
     """A copy of the trained workspace that a test may write to."""
-    root = shutil.copytree(trained[0], tmp_path / "copy")
+    root = copied(trained[0], tmp_path / "copy")
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
     yield workspace
     workspace.close()

@@ -1,7 +1,6 @@
 """Lists of another system on the pages: the form, and every page on a run that nothing was trained for."""
 
 import os
-import shutil
 
 import pandas as pd
 import pytest
@@ -16,6 +15,7 @@ from core.workflow.importing import import_lists
 from core.workflow.recommending import recommend
 from pages.ui import uploads
 from pages.ui.shell import PAGES
+from tests.conftest import copied
 from tests.pages.test_actions import press
 from tests.pages.test_models import UNESCAPED, every_markdown
 from tests.pages.test_prepare import File
@@ -26,7 +26,7 @@ HOSTILE = "als :red[x] <b>y</b> [z](javascript:w).csv"
 
 
 def copy_of(root, folder) -> Workspace:
-    root = shutil.copytree(root, folder / "copy")
+    root = copied(root, folder / "copy")
     return Workspace.open(root, f"sqlite:///{root}/evenhand.db")
 
 

@@ -1,7 +1,5 @@
 """The Explain page in every state: nothing there, not computed, computed, a user without anything, brought lists, bad links."""
 
-import shutil
-
 import numpy as np
 import pytest
 
@@ -13,13 +11,14 @@ from core.workflow.explaining.case import explain_case
 from core.workflow.explaining.kept import explain_model
 from core.workflow.runs import run_table
 from core.workflow.service import PREDICTIONS
+from tests.conftest import copied
 from tests.pages.test_states import words
 
 
 @pytest.fixture(scope="module")
 def explained(trained, tmp_path_factory):
     """A copy of the trained workspace in which one model was explained."""
-    root = shutil.copytree(trained[0], tmp_path_factory.mktemp("explained") / "workspace")
+    root = copied(trained[0], tmp_path_factory.mktemp("explained") / "workspace")
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
     explain_model(workspace, trained[1][0].id, "intent_28")
     workspace.close()

@@ -1,14 +1,13 @@
 """Fairness on the training form: attributes of the data to choose from, and what is chosen is queued."""
 
-import shutil
-
 from core.jobs.queue import jobs
 from core.schema.settings import TrainSettings
 from core.store.workspace import Workspace
+from tests.conftest import copied
 
 
 def test_an_attribute_of_the_data_and_a_weight_are_queued(trained, tmp_path, open_page):
-    root = shutil.copytree(trained[0], tmp_path / "copy")
+    root = copied(trained[0], tmp_path / "copy")
     app = open_page("train", root)
     chosen = app.selectbox(key="train-fair_attribute")
     assert chosen.options[0] == "not set"

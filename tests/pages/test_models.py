@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 
 import pytest
 from streamlit.testing.v1 import AppTest
@@ -12,6 +11,7 @@ from core.schema.documents import RUNS
 from core.schema.settings import TrainSettings
 from core.store.workspace import Workspace
 from pages.ui.retrain import FIELDS, SECTIONS
+from tests.conftest import copied
 from tests.pages.test_states import words
 
 UNESCAPED = re.compile(r"(?<!\\)(<b>|:red\[|\]\(javascript)")
@@ -86,7 +86,7 @@ def test_data_that_tell_nothing_of_service_say_what_is_missing(trained, open_pag
 @pytest.fixture
 def before_reports(trained, tmp_path):
     """The newest run as it would have been kept before there were further models and objectives."""
-    root = shutil.copytree(trained[0], tmp_path / "old")
+    root = copied(trained[0], tmp_path / "old")
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
     run = trained[1][0]
     document = run.dump()
@@ -137,7 +137,7 @@ def test_the_form_offers_every_setting_once_and_the_further_models_to_choose(tra
 
 
 def test_the_chosen_models_are_queued(trained, tmp_path, open_page):
-    root = shutil.copytree(trained[0], tmp_path / "copy")
+    root = copied(trained[0], tmp_path / "copy")
     app = open_page("train", root)
     app.pills(key="train-models").set_value([])
     next(button for button in app.button if button.label == "Train").click().run()

@@ -1,13 +1,12 @@
 """Every page in every state of a workspace: nothing there, a job under way, data only, a failed job, trained."""
 
-import shutil
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.jobs.queue import enqueue, get, jobs
 from core.schema.documents import JOBS, now
 from core.store.workspace import Workspace
+from tests.conftest import copied
 
 PAGES = ("overview", "data", "train", "recommendations", "behaviour", "service")
 FILLED = PAGES[:-1]  # the built-in data tell nothing of service
@@ -96,7 +95,7 @@ def test_a_failed_job_can_be_dismissed(workspace, open_page):
 def test_with_data_only_the_data_page_is_full_and_the_others_say_what_they_wait_for(
     page, prepared, tmp_path, open_page
 ):
-    root = shutil.copytree(prepared.workspace.root, tmp_path / "copy")
+    root = copied(prepared.workspace.root, tmp_path / "copy")
     app = open_page(page, root)
     assert not app.exception
     assert "Complete Journey, 300 users" in words(app)

@@ -1,7 +1,6 @@
 """The Tune page on a trained slice: knobs, undo, snapshots, presets, one user's reasons, and links that ask for nonsense."""
 
 import json
-import shutil
 
 import pandas as pd
 import pytest
@@ -11,6 +10,7 @@ from core.figures.about_policy import STEP_WORDS
 from core.store.workspace import Workspace
 from core.workflow.importing import import_lists
 from core.workflow.policies.steps import RERANKERS
+from tests.conftest import copied
 
 
 def text_of(app) -> str:
@@ -203,7 +203,7 @@ def test_every_part_opens_after_any_other(tune):
 
 def test_lists_of_another_system_cannot_be_tuned(open_page, prepared, tmp_path):
     root = tmp_path / "workspace"
-    shutil.copytree(prepared.workspace.root, root)
+    copied(prepared.workspace.root, root)
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
     items = table(workspace, prepared.dataset, "items", ["item_id"])["item_id"][:20]
     users = table(workspace, prepared.dataset, "users", ["user_id"])["user_id"][:60]

@@ -1,7 +1,5 @@
 """The frontier on a trained slice: not yet, under way, failed, and there: picked, loaded, confirmed and counted."""
 
-import shutil
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -13,6 +11,7 @@ from core.store.workspace import Workspace
 from core.workflow.policies.confirmation import confirmations
 from core.workflow.policies.frontier import find_frontier, frontier
 from core.workflow.policies.standing import policy_of
+from tests.conftest import copied
 
 SETTINGS = AuditSettings(by=(("age",),), items_by="brand")
 
@@ -20,7 +19,7 @@ SETTINGS = AuditSettings(by=(("age",),), items_by="brand")
 @pytest.fixture(scope="module")
 def root(trained, tmp_path_factory):
     """A copy of the trained workspace, to which the frontier of its newest run is added."""
-    return shutil.copytree(trained[0], tmp_path_factory.mktemp("frontier") / "workspace")
+    return copied(trained[0], tmp_path_factory.mktemp("frontier") / "workspace")
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import shutil
 
 import numpy as np
 import pandas as pd
@@ -14,6 +13,7 @@ from core.schema.documents import DATASETS, RUNS, Run
 from core.schema.policies import MOST_STEPS, PolicySettings, Step
 from core.store.workspace import Workspace
 from core.workflow.policies.saved import Label, save_policy
+from tests.conftest import copied
 from tests.pages.test_tune import answer, button, foot, link, slider, text_of
 
 FLOOR = ("exposure_limits", {"items_by": "brand", "floor": 0.9})
@@ -24,7 +24,7 @@ NARROW = {"width": 15, "steps": [FLOOR]}
 def shop(trained, tmp_path):
     """A copy of a slice with two runs, and the newest of them."""
     root = tmp_path / "workspace"
-    shutil.copytree(trained[0], root)
+    copied(trained[0], root)
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
     yield workspace, trained[1][0]
     workspace.close()

@@ -1,7 +1,6 @@
 """Signing a policy on the Tune page, letting the shop read it, and going back: with a real store and worker."""
 
 import json
-import shutil
 
 import pytest
 
@@ -16,6 +15,7 @@ from core.workflow.policies.published_lists import publications
 from core.workflow.policies.publishing import publish
 from core.workflow.policies.saved import Label, list_policies, save_policy
 from core.workflow.policies.serving import served, servings
+from tests.conftest import copied
 from tests.core.workflow.policies.made_line import made_comparison
 from tests.pages.test_tune import FLOOR, button, text_of
 
@@ -24,7 +24,7 @@ from tests.pages.test_tune import FLOOR, button, text_of
 def shop(open_page, trained, tmp_path):
     """A copy of the trained slice to write to, and how its page is opened."""
     root = tmp_path / "workspace"
-    shutil.copytree(trained[0], root)
+    copied(trained[0], root)
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
     run = trained[1][0]
 

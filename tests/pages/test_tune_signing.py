@@ -1,7 +1,5 @@
 """Signing off on the Tune page, and what was done: with a real store and worker."""
 
-import shutil
-
 import pytest
 import streamlit as st
 
@@ -19,6 +17,7 @@ from core.workflow.policies.publishing import publish
 from core.workflow.policies.saved import Label, save_policy
 from core.workflow.policies.serving import servings
 from core.workflow.policies.signing import approve, decisions, lacking_approval, propose
+from tests.conftest import copied
 from tests.core.workflow.conftest import made_tables, trained_shop
 from tests.pages.test_tune import button, text_of
 from tests.pages.test_tune_policies import work
@@ -40,7 +39,7 @@ def original(tmp_path_factory):
 def shop(open_page, original, tmp_path):
     """A copy that a test may write to, the policy, and how its page is opened."""
     made, policy = original
-    root = shutil.copytree(made.workspace.root, tmp_path / "workspace")
+    root = copied(made.workspace.root, tmp_path / "workspace")
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
 
     def open_(**link):

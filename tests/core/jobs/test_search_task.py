@@ -1,7 +1,6 @@
 """The search as a job in a real worker: killed, it ends as an undisturbed one; cancelled, it stops and goes on."""
 
 import os
-import shutil
 import signal
 
 import pytest
@@ -12,6 +11,7 @@ from core.schema.settings import SearchSettings, TrainSettings
 from core.store.workspace import Workspace
 from core.workflow.search import search
 from core.workflow.searches import list_searches
+from tests.conftest import copied
 from tests.core.data.conftest import SMALL, made_shop
 from tests.core.jobs.conftest import finished, wait_until, workers
 
@@ -43,7 +43,7 @@ def tried(found) -> list[tuple]:
 
 
 def test_a_search_killed_in_a_trial_ends_with_the_trials_of_an_undisturbed_one(workspace, dataset, tmp_path):
-    root = shutil.copytree(workspace.root, tmp_path / "undisturbed")
+    root = copied(workspace.root, tmp_path / "undisturbed")
     other = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
     undisturbed = search(other, dataset.id, SearchSettings(trials=3), TrainSettings(**BASE))
     other.close()

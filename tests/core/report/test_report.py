@@ -2,7 +2,6 @@
 
 import json
 import shlex
-import shutil
 from html.parser import HTMLParser
 
 import jsonschema
@@ -12,6 +11,7 @@ import pytest
 from core.cli import main
 from core.report.contents import schema
 from core.schema.documents import ID_PATTERN
+from tests.conftest import copied
 from tests.core.workflow.conftest import made_tables, trained_shop
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(1)> $$x$$ %{x}"
@@ -51,7 +51,7 @@ def deeds(root, capsys) -> list[dict]:
 def signed(made, tmp_path_factory):
     """A copy of the shop with a policy that Ann saved and Bob approved, held against test, and a report under it."""
     folder = tmp_path_factory.mktemp("signed")
-    root = shutil.copytree(made.workspace.root, folder / "workspace")
+    root = copied(made.workspace.root, folder / "workspace")
     policy, asked = folder / "policy.yaml", (made.run.id, "--policy")
     policy.write_text("steps:\n- step: propensity\n  settings: {strength: 0.9}\n")
     label = ("--name", "Rare <b>goods", "--aim", "Rare goods are seen", "--author", "Ann")
@@ -241,7 +241,7 @@ def test_without_a_policy_it_is_of_the_models_lists_and_a_served_policy_is_taken
     signed, tmp_path, capsys
 ):
     source, _, _ = signed
-    root = shutil.copytree(source, tmp_path / "workspace")
+    root = copied(source, tmp_path / "workspace")
     asked = ("report", "run-made", "--by", "sex", *QUICK, "--out")
     assert run(root, *asked, tmp_path / "plain.html") == 0
     plain = json.loads((tmp_path / "plain.json").read_text())
@@ -282,7 +282,7 @@ def test_a_report_that_cannot_be_written_leaves_the_old_one(signed, tmp_path, ca
 
 
 def test_lists_of_another_system_have_a_report_that_says_what_is_not_known(made, tmp_path, capsys):
-    root = shutil.copytree(made.workspace.root, tmp_path / "workspace")
+    root = copied(made.workspace.root, tmp_path / "workspace")
     lists = tmp_path / "lists.csv"
     rows = [f"u{user},i{(user + place) % 12},{place + 1}" for user in range(60) for place in range(6)]
     lists.write_text("\n".join(["user_id,item_id,rank", *rows]))

@@ -1,6 +1,5 @@
 """Lists of another system kept as a run: the same numbers as the audit of their file, and everything told."""
 
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +20,7 @@ from core.workflow.importing import import_lists
 from core.workflow.own_lists import read_own_lists
 from core.workflow.recommending import recommend
 from core.workflow.runs import load_run, run_table
+from tests.conftest import copied
 from tests.core.workflow.conftest import WINDOWS, made_tables
 
 COLUMNS = ["user_id", "item_id", "rank"]
@@ -29,7 +29,7 @@ COLUMNS = ["user_id", "item_id", "rank"]
 @pytest.fixture
 def own(shop, tmp_path) -> Workspace:
     """A copy of the made shop that a test may write to."""
-    root = shutil.copytree(shop.workspace.root, tmp_path / "workspace")
+    root = copied(shop.workspace.root, tmp_path / "workspace")
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
     yield workspace
     workspace.close()

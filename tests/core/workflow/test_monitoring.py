@@ -1,7 +1,6 @@
 """A run watched over time: windows are the shop's days, numbers are those of the audit, drift is found where it was planted."""
 
 import json
-import shutil
 
 import numpy as np
 import pandas as pd
@@ -23,6 +22,7 @@ from core.schema.settings import ALL, AuditSettings
 from core.schema.tables import SPLIT, TIMESTAMP
 from core.workflow.auditing import per_user_of_run
 from core.workflow.monitoring import TITLES, gaps_of, monitor, runs_over_time, windows_of
+from tests.conftest import copied
 from tests.core.workflow.conftest import WINDOWS, made_tables, trained_shop
 
 SEX = AuditSettings(by=(("sex",),), draws=200, permutations=200)
@@ -156,7 +156,7 @@ def test_data_without_dates_cannot_be_watched_and_a_shell_says_so(shop, tmp_path
     undated = load(shop.workspace, shop.dataset.id).model_copy(update={"period": {}})
     with pytest.raises(InputError, match="no dates"):
         windows_of(table(shop.workspace, shop.dataset, "events"), undated, 7)
-    root = shutil.copytree(shop.workspace.root, tmp_path / "copy")
+    root = copied(shop.workspace.root, tmp_path / "copy")
     asked = ["--workspace", str(root), "monitor", shop.run.id]
     for more, said in (
         ([], "names no protected attributes"),

@@ -1,7 +1,6 @@
 """The loop closed on a slice of real data: feedback into the next dataset, a run that goes on, and the two compared."""
 
 import json
-import shutil
 from contextlib import redirect_stdout
 from io import StringIO
 
@@ -28,6 +27,7 @@ from core.workflow.policies.serving import served
 from core.workflow.retraining import Retrained, _next_name, retrain, since
 from core.workflow.runs import list_runs, load_run, run_table
 from core.workflow.training import train
+from tests.conftest import copied
 
 QUICK = TrainSettings(epochs=1, width=16, layers=1, history_length=64, ranking=False, models=())
 
@@ -36,7 +36,7 @@ QUICK = TrainSettings(epochs=1, width=16, layers=1, history_length=64, ranking=F
 def shop(prepared, tmp_path_factory):
     """A copy of the slice with one quick run, whose first products half of the users dismissed."""
     root = tmp_path_factory.mktemp("retraining") / "shop"
-    shutil.copytree(prepared.workspace.root, root)
+    copied(prepared.workspace.root, root)
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
     run = train(workspace, prepared.dataset.id, QUICK, run_id="run-first", name="First")
     dataset = load(workspace, run.dataset)

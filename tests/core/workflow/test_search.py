@@ -1,6 +1,5 @@
 """The search as a whole: it starts from the base, repeats itself, goes on, gives up what is hopeless, and never peeks."""
 
-import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -15,6 +14,7 @@ from core.workflow import search as searching
 from core.workflow.search import search
 from core.workflow.search_study import LOST, WARM_UP_EPOCHS, ask, finished, open_study, problem, settle_lost
 from core.workflow.searches import list_searches
+from tests.conftest import copied
 from tests.core.workflow.conftest import WINDOWS, made_tables
 
 BASE = TrainSettings(
@@ -46,7 +46,7 @@ def new_shop(template, tmp_path):
     opened = []
 
     def make():
-        root = shutil.copytree(template[0], tmp_path / f"copy{len(opened)} ?#%20")
+        root = copied(template[0], tmp_path / f"copy{len(opened)} ?#%20")
         opened.append(Workspace.open(root, f"sqlite:///{root}/evenhand.db"))
         return opened[-1], template[1]
 

@@ -1,6 +1,5 @@
 """Feedback in the workspace, and in the next dataset of its line."""
 
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -25,13 +24,13 @@ from core.schema.tables import (
 )
 from core.store.trail import read
 from core.store.workspace import Workspace
-from tests.conftest import SLICE, Slice
+from tests.conftest import SLICE, Slice, copied
 
 
 @pytest.fixture
 def shop(prepared: Slice, tmp_path: Path):
     """A copy of the slice."""
-    shutil.copytree(prepared.workspace.root, tmp_path / "shop")
+    copied(prepared.workspace.root, tmp_path / "shop")
     workspace = Workspace.open(tmp_path / "shop", f"sqlite:///{tmp_path}/shop/evenhand.db")
     yield workspace, load(workspace, prepared.dataset.id)
     workspace.close()

@@ -1,7 +1,6 @@
 """The confirmation on test: what it finds, that it is kept, and that it is counted whoever presses."""
 
 import multiprocessing
-import shutil
 
 import pytest
 
@@ -12,6 +11,7 @@ from core.schema.settings import AuditSettings
 from core.store.workspace import Workspace
 from core.workflow.policies.confirmation import confirm, confirmations, log
 from core.workflow.policies.trade_off import trade_off
+from tests.conftest import copied
 from tests.core.workflow.policies.made_policies import MOVES, K, policy
 
 SETTINGS = AuditSettings(by=(("age",),), k=K, items_by="brand", draws=200, permutations=200)
@@ -21,7 +21,7 @@ FLOORS = policy(("exposure_limits", MOVES["exposure_limits"]))
 @pytest.fixture
 def pressed(made, tmp_path):
     """A workspace of its own, its run and its shop."""
-    root = shutil.copytree(made[0].root, tmp_path / "workspace")
+    root = copied(made[0].root, tmp_path / "workspace")
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
     yield workspace, made[1], made[3].shop
     workspace.close()
@@ -75,7 +75,7 @@ def press(root: str, times: int) -> list[int]:
 
 
 def test_presses_in_several_processes_are_all_counted(workspace):
-    with multiprocessing.get_context("fork").Pool(3) as pool:
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
         numbers = pool.starmap(press, [(str(workspace.root), 6)] * 3)
     assert sorted(number for some in numbers for number in some) == list(range(1, 19))
     assert [one.number for one in confirmations(workspace, "run-shared")] == list(range(18, 0, -1))

@@ -22,6 +22,7 @@ from core.workflow.policies.standing import comparisons, disparities, points_tab
 from core.workflow.policies.steps import RERANKERS
 from core.workflow.policies.trade_off import trade_off
 from core.workflow.policies.tuning import open_tuner
+from tests.conftest import copied
 from tests.core.workflow.policies.made_policies import MOVES, STILL, K, policy
 
 SETTINGS = AuditSettings(by=(("age",),), k=K, items_by="brand", draws=100, permutations=100)
@@ -46,9 +47,9 @@ def numbers(made, found):
     return points_table(made[0], found)
 
 
-def copied(made, root):
+def without_frontier(made, root):
     """A workspace of its own with the same data and run, and no frontier."""
-    shutil.copytree(made[0].root, root)
+    copied(made[0].root, root)
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
     for document in workspace.documents.find(FRONTIERS):
         workspace.documents.delete(FRONTIERS, document["_id"])
@@ -164,7 +165,7 @@ def test_asking_again_finds_what_was_kept(made, found):
 
 def test_the_test_window_changes_nothing(made, found, numbers, tmp_path):
     """Everything bought in it is moved elsewhere; the frontier is the same to the last digit."""
-    workspace = copied(made, tmp_path / "workspace")
+    workspace = without_frontier(made, tmp_path / "workspace")
     dataset = load(workspace, made[1].dataset)
     events = table(workspace, dataset, "events")
     late = (events["split"] == 2).to_numpy()
@@ -183,7 +184,7 @@ def test_the_test_window_changes_nothing(made, found, numbers, tmp_path):
 
 def test_the_document_comes_last(made, tmp_path):
     """A store that fails at the second write leaves a file without a document; asked again, all is there."""
-    workspace, written = copied(made, tmp_path / "workspace"), []
+    workspace, written = without_frontier(made, tmp_path / "workspace"), []
 
     def before_write():
         written.append(True)
@@ -198,7 +199,7 @@ def test_the_document_comes_last(made, tmp_path):
 
 
 def test_a_stop_keeps_nothing(made, tmp_path):
-    workspace = copied(made, tmp_path / "workspace")
+    workspace = without_frontier(made, tmp_path / "workspace")
     shutil.rmtree(workspace.root / "artefacts" / "frontiers")
     seen = []
 
@@ -229,7 +230,7 @@ def test_points_are_held_against_the_policy_that_is_asked_for(made, found, numbe
 
 def test_what_these_data_do_not_allow_is_left_out_with_its_reason(shop, tmp_path):
     """A shop without prices, offers, brands or categories."""
-    root = shutil.copytree(shop.workspace.root, tmp_path / "workspace")
+    root = copied(shop.workspace.root, tmp_path / "workspace")
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
     found = frontier(workspace, shop.run.id, AuditSettings(by=(("sex",),), k=5, draws=100, permutations=100))
     lacking = {one.step: one for one in found.left_out}

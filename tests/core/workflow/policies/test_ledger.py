@@ -1,6 +1,5 @@
 """The ledger on a slice of a real shop: what steps close adds up, on the same users, and says what it cost."""
 
-import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +17,7 @@ from core.workflow.policies.ledger import CLOSED, RERANKING, WHOLE, ledger, own_
 from core.workflow.policies.tuning import open_tuner
 from core.workflow.runs import list_runs
 from core.workflow.training import train
+from tests.conftest import copied
 
 K = 10
 QUICK = {"width": 16, "layers": 1, "epochs": 1, "history_length": 64, "models": (), "ranking": False}
@@ -31,7 +31,7 @@ STEPS = [("data",), ("training",), (RERANKING,)]
 def made(prepared, tmp_path_factory):
     """Runs without fairness, with the data step, and with training too: yardsticks, and the lists of all four ways."""
     root = tmp_path_factory.mktemp("ledger") / "workspace"
-    shutil.copytree(prepared.workspace.root, root)
+    copied(prepared.workspace.root, root)
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
     for name, fair in {"plain": {}, "data": DATA, "full": DATA | {"exposure_weight": 5.0}}.items():
         settings = TrainSettings(device="cpu", **QUICK, **fair)

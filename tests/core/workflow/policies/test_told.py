@@ -1,7 +1,5 @@
 """What is done to policies, and by jobs, enters the audit trail: by whom, about what, and nothing that was not done."""
 
-import shutil
-
 import pytest
 
 from core.errors import SettingsError
@@ -14,6 +12,7 @@ from core.store.trail_check import verify
 from core.store.workspace import Workspace
 from core.workflow.policies.confirmation import confirm
 from core.workflow.policies.saved import Label, save_policy
+from tests.conftest import copied
 from tests.core.workflow.conftest import WINDOWS, made_tables
 from tests.core.workflow.policies.made_policies import MOVES, K, policy
 
@@ -25,7 +24,7 @@ LABEL = settings_from(Label, {"name": "Floors", "aim": "every brand is seen", "a
 @pytest.fixture
 def pressed(made, tmp_path):
     """A workspace of its own, its run and its shop; how many entries its trail has already."""
-    root = shutil.copytree(made[0].root, tmp_path / "workspace")
+    root = copied(made[0].root, tmp_path / "workspace")
     workspace = Workspace.open(root, f"sqlite:///{root}/evenhand.db")
     yield workspace, made[1], made[3].shop, len(read(workspace).entries)
     workspace.close()
