@@ -21,7 +21,10 @@ def add(command: Command) -> None:
     sub.add_argument("--data", required=True, metavar="SOURCE", help="a source, as in prepare")
     sub.add_argument("--path", type=Path, help="folder of the source's files")
     sub.add_argument(
-        "--seeds", type=int, default=3, help="how often to train; finished seeds in the workspace are kept"
+        "--seeds",
+        type=int,
+        default=3,
+        help="how often to train (accuracy: finished seeds in the workspace are kept)",
     )
     sub.add_argument("--device", choices=["auto", "cpu", "cuda"])
     add_settings(sub)
@@ -55,5 +58,5 @@ def _bench_cold_start(
     from core.workflow.cold_start import as_text, cold_start
 
     dataset = prepare(workspace, options.data, data, path=options.path, progress=ProgressLine())
-    report = cold_start(workspace, dataset.id, settings, progress=ProgressLine())
+    report = cold_start(workspace, dataset.id, settings, draws=options.seeds, progress=ProgressLine())
     return report.model_dump(mode="json"), as_text(report)

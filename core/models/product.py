@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from core.data.content import PRICE_FEATURES, ItemContent
 from core.models.bags import BagSums
+from core.models.content_popularity import popularity_of_codes
 from core.models.features import standardised
 from core.models.image import ImageEncoder
 from core.models.text import TextEncoder
@@ -107,13 +108,14 @@ class PriceEncoder(nn.Module):
 class ProductEncoder(nn.Module):
     """Vectors e_i and biases b_i of all items:
 
-        e_i = c_i + k_i v_i,    b_i = p_i if k_i else w . c_i
+        e_i = c_i + k_i v_i,    b_i = p_i if k_i else w . c_i while training, afterwards q_i
 
     c_i: sum of an embedding of each attribute, a text encoder, an image encoder, and a network over prices. v_i, p_i: the item's own
     vector and bias. k_i: 1 for items that training knows; while training, each is 0 with the chance `id_dropout`,
-    so that content alone must be able to stand for an item (Volkovs et al., DropoutNet, NIPS 2017). So an item
-    that nobody took yet has a place and a popularity from what describes it. Text, image and prices start at zero:
-    at first the items are those of a model without them.
+    so that content alone must be able to stand for an item (Volkovs et al., DropoutNet, NIPS 2017). q_i: the popularity
+    that an item's attributes let expect, from the biases of all known items (`content_popularity.py`); w . c_i where
+    there are no attributes. So an item that nobody took yet has a place and a popularity from what describes it. Text,
+    image and prices start at zero: at first the items are those of a model without them.
     """
 
     def __init__(self, shape: ProductShape):
@@ -200,7 +202,26 @@ class ProductEncoder(nn.Module):
         if self.training and self.shape.id_dropout:
             kept = kept & (torch.rand_like(self.bias) >= self.shape.id_dropout)
         vectors = torch.addcmul(content.vectors, self.item.weight, kept[:, None].to(self.bias.dtype))
-        return Products(vectors, torch.where(kept, self.bias, content.bias))
+        otherwise = content.bias if self.training else self._expected(content.bias)
+        return Products(vectors, torch.where(kept, self.bias, otherwise))
+
+    def _expected(self, otherwise: Tensor) -> Tensor:
+        """Biases (n,) that attributes let expect, from the known items'; `otherwise` where there is nothing to ask or learn.
+
+        The exponential of a bias is proportional to how often the item is taken, as far as the softmax follows it.
+        """
+        known = self.known.cpu().numpy()
+        if not self.shape.attributes or known.all() or not known.any():
+            return otherwise
+        rows = self._attribute_rows()
+        odds = self.bias[self.known].detach().double().exp().cpu().numpy()
+        constant, added = popularity_of_codes(rows[:, known], sum(self.shape.attributes.values()), odds)
+        return torch.from_numpy(constant + added[rows].sum(axis=0)).to(otherwise)
+
+    def _attribute_rows(self) -> np.ndarray:
+        """Rows of the table that each item's attributes have, (A, n): the first of those that it is the sum of."""
+        index, offsets = (part.cpu().numpy() for part in (self.parts.index, self.parts.offsets))
+        return index[offsets[:-1] + np.arange(len(self.shape.attributes))[:, None]]
 
     def content_vectors(self) -> Products:
         """All items as if nobody had taken them: what describes them. In full precision: sums of few numbers."""

@@ -1,8 +1,10 @@
 """How well products are recommended that nobody has bought yet: some are held out of training altogether."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import torch
 
 from core.data.dataset import load
@@ -13,19 +15,26 @@ from core.models.history import index_history
 from core.models.scoring import rank
 from core.progress import Progress, part_of, quiet
 from core.schema.documents import Measured, ModelReport
-from core.schema.settings import TrainSettings
+from core.schema.settings import Split, TrainSettings
 from core.store.workspace import Workspace
 from core.train.fit import TrainedModel, fit
 from core.workflow.evaluation import estimates
-from core.workflow.questions import questions
+from core.workflow.questions import Question, questions
 
 HELD_OUT = 0.1  # of the catalogue
 K = 10
 METRIC = f"recall@{K}"
+MODEL = "model"
+RULES = ("category popularity", "own popularity, which a new product does not have")
 
 
 def cold_start(
-    workspace: Workspace, dataset_id: str, settings: TrainSettings, *, progress: Progress = quiet
+    workspace: Workspace,
+    dataset_id: str,
+    settings: TrainSettings,
+    *,
+    draws: int = 1,
+    progress: Progress = quiet,
 ) -> ModelReport:
     """Recall@10 among products held out of training, for the test users who bought one of them.
 
@@ -34,42 +43,67 @@ def cold_start(
     it: chance; the popularity of each product's categories (mean purchases of the other products that share them,
     which a shop knows on the first day); and the product's own popularity, which nobody knows on the first day.
 
+    A few products may be a large part of all purchases, so much depends on whether they are drawn: a user's value is
+    the mean over the draws that asked something of the user, and the notes tell the draws apart. The interval is
+    over users, given the draws.
+
+    Args:
+        draws: how often products are drawn and a model is trained, with seeds one after another.
+
     Raises:
         NotFound: no such dataset. SettingsError: nobody bought any of the held-out products in the test window.
     """
     dataset = load(workspace, dataset_id)
     asked = questions(workspace, dataset, settings)
-    inputs, wanted = asked["test"].inputs, asked["test"].positives
+    found = [
+        _draw(
+            asked,
+            settings.model_copy(update={"seed": settings.seed + draw}),
+            part_of(progress, draw / draws, (draw + 1) / draws),
+        )
+        for draw in range(draws)
+    ]
+    measured = {name: _measured([one[name] for one in found]) for name in (MODEL, *RULES)}
+    n_items = asked["test"].inputs.n_items
+    held = int(_held_out(n_items, settings.seed).sum())
+    chance = Measured(value=min(1.0, K / held), n=measured[MODEL].n)
+    baselines = {"chance": {METRIC: chance}} | {name: {METRIC: measured[name]} for name in RULES}
+    notes = [f"{held:,} of {n_items:,} products were held out of training and ranked against each other."]
+    if draws > 1:
+        notes += [
+            f"By draw, {name}: {', '.join(f'{one[name].mean():.4f}' for one in found)}."
+            for name in (MODEL, *RULES)
+        ]
+    return ModelReport(metrics={METRIC: measured[MODEL]}, baselines=baselines, notes=notes)
+
+
+def _draw(
+    asked: Mapping[Split, Question], settings: TrainSettings, progress: Progress
+) -> dict[str, pd.Series]:
+    """One draw of held-out products: Recall@10 by user code, of a model trained without them and of each rule."""
+    inputs, wanted, tuning = asked["test"].inputs, asked["test"].positives, asked["validation"]
     held = _held_out(inputs.n_items, settings.seed)
     answers = only_items(wanted, held)
     users = np.flatnonzero(np.diff(answers.offsets))
     if not len(users):
         raise SettingsError("Nobody bought any of the held-out products in the test window.")
-    tuning = asked["validation"]
     trained = fit(
-        without_items(tuning.inputs, held),
-        only_items(tuning.positives, ~held),
-        settings,
-        progress=part_of(progress, 0.0, 0.95),
+        without_items(tuning.inputs, held), only_items(tuning.positives, ~held), settings, progress=progress
     )
-    lists = {
-        "model": _model_lists(trained, without_items(inputs, held), users, held),
-        "category popularity": _by_score(_category_popularity(inputs, held), held, users),
-        "own popularity, which a new product does not have": _by_score(_counts(inputs), held, users),
+    lists = (
+        _model_lists(trained, without_items(inputs, held), users, held),
+        _by_score(_category_popularity(inputs, held), held, users),
+        _by_score(_counts(inputs), held, users),
+    )
+    return {
+        name: _recall(ranked, answers, users) for name, ranked in zip((MODEL, *RULES), lists, strict=True)
     }
-    found = {name: _measured(ranked, answers, users) for name, ranked in lists.items()}
-    chance = Measured(value=min(1.0, K / int(held.sum())), n=len(users))
-    baselines = {"chance": {METRIC: chance}} | {
-        name: {METRIC: value} for name, value in found.items() if name != "model"
-    }
-    note = f"{int(held.sum()):,} of {inputs.n_items:,} products were held out of training and ranked against each other."
-    return ModelReport(metrics={METRIC: found["model"]}, baselines=baselines, notes=[note])
 
 
 def as_text(report: ModelReport) -> str:
     """The report of `cold_start` for people."""
     rows = {"this model": report.metrics} | report.baselines
-    lines = [f"{METRIC}, {report.notes[0]}", ""]
+    lines = [f"{METRIC}, {' '.join(report.notes)}", ""]
     for name, found in rows.items():
         value = found[METRIC]
         interval = "" if value.low is None else f" [{value.low:.4f}, {value.high:.4f}]"
@@ -129,8 +163,13 @@ def _by_score(score: np.ndarray, held: np.ndarray, users: np.ndarray) -> np.ndar
     return ranked
 
 
-def _measured(ranked: np.ndarray, answers: Positives, users: np.ndarray) -> Measured:
+def _recall(ranked: np.ndarray, answers: Positives, users: np.ndarray) -> pd.Series:
     padded = np.full((len(answers.offsets) - 1, K), -1, np.int32)
     padded[: len(ranked)] = ranked
-    values = per_user_metrics(padded, answers.offsets, answers.items, (K,)).loc[users, [METRIC]]
-    return Measured(**estimates(values)[METRIC], n=len(users))
+    return per_user_metrics(padded, answers.offsets, answers.items, (K,)).loc[users, METRIC]
+
+
+def _measured(draws: list[pd.Series]) -> Measured:
+    """Mean over users of each user's mean over the draws that asked something of the user."""
+    values = pd.concat(draws, axis=1).mean(axis=1).to_frame(METRIC)
+    return Measured(**estimates(values)[METRIC], n=len(values))

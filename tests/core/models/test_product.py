@@ -126,6 +126,28 @@ def test_a_new_model_is_the_one_without_text_and_prices():
     assert encoder().bias.tolist() == [-2.5, -1.5, -0.5, 0.5, 1.5, 2.5]
 
 
+def test_a_product_that_nobody_took_is_expected_to_sell_as_its_attributes_do():
+    rng = np.random.default_rng(0)
+    category = rng.choice(["bread", "candles"], 400)
+    sold = rng.poisson(np.where(category == "bread", 60.0, 2.0) * rng.gamma(0.5, 2.0, 400))
+    items = pd.DataFrame(
+        {"item_id": [f"i{row}" for row in range(400)], "title": "x", "category": pd.Categorical(category)}
+    )
+    known = np.arange(400) < 300
+    encoder = ProductEncoder(product_shape(content := item_content(items), width=8, id_dropout=0.5))
+    counts = np.log1p(np.where(known, sold, 0)).astype(np.float32)
+    encoder.learn_scales(content, counts, known=known)
+    bias = encoder.eval()().bias.detach().numpy() + counts[known].mean()
+    np.testing.assert_allclose(bias[known], counts[known], atol=1e-4)
+    for name in ("bread", "candles"):
+        new, old = (category == name) & ~known, (category == name) & known
+        expected = np.log(sold[old].mean())
+        assert np.abs(bias[new] - expected).max() < 0.7
+        assert bias[new].mean() > counts[old].mean()  # of purchases, not of their logarithms
+    fresh = encoder.train()().bias  # while training, items learn to do with sums of content
+    torch.testing.assert_close(fresh[~encoder.known], encoder.content_vectors().bias[~encoder.known])
+
+
 def test_ids_are_dropped_in_training_only():
     encoder = made_encoder()
     alone, asked = both(encoder.content_vectors()), both(encoder.eval()())
@@ -140,17 +162,20 @@ def test_ids_are_dropped_in_training_only():
     assert 500 < dropped < 700  # half of 200 steps of 6 items
 
 
-def test_an_item_without_history_has_the_vector_and_bias_of_its_content_alone():
+def test_an_item_without_history_has_the_vector_of_its_content_alone_and_the_bias_of_the_others():
     known = np.array([True, True, True, False, True, True])
     encoder = made_encoder(known=known).eval()
     asked, alone = both(encoder()), both(encoder.content_vectors())
-    torch.testing.assert_close(asked[3], alone[3], rtol=0, atol=0)
+    torch.testing.assert_close(asked[3, :-1], alone[3, :-1], rtol=0, atol=0)
     assert not torch.isclose(asked[known], alone[known]).all(dim=1).any()
     before = asked[3].clone()
     with torch.no_grad():
         encoder.item.weight[3] += 9
         encoder.bias[3] += 9
     torch.testing.assert_close(both(encoder())[3], before, rtol=0, atol=0)
+    with torch.no_grad():
+        encoder.bias += 1
+    assert encoder().bias[3].item() == pytest.approx(before[-1].item() + 1, abs=1e-3)
 
 
 def test_two_items_of_the_same_content_differ_by_their_ids_only():

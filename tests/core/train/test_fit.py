@@ -227,3 +227,20 @@ def test_bfloat16_forward_passes_learn_the_same(shop, trained, monkeypatch):
     np.testing.assert_allclose(
         [epoch.loss for epoch in found.history], [epoch.loss for epoch in trained.history], rtol=0.02
     )
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+def test_cuda_trains_in_mixed_precision_to_what_the_cpu_learns(shop, trained, workspace):
+    found = fit(*shop, QUICK.model_copy(update={"device": "cuda"}))
+    assert found.device == "cuda"
+    assert "bfloat16 autocast" in found.device_reason
+    assert {tensor.dtype for tensor in weights(found).values()} == {
+        tensor.dtype for tensor in weights(trained).values()
+    }
+    np.testing.assert_allclose(
+        [epoch.loss for epoch in found.history], [epoch.loss for epoch in trained.history], rtol=0.05
+    )
+    model, _ = load(workspace.artefacts, save(workspace.artefacts, "run-cuda", found))
+    here = candidates(replace(found, model=model, device="cpu"), shop[0], k=5)
+    there = candidates(found, shop[0], k=5)
+    assert (here["item"] == there["item"]).mean() > 0.95

@@ -62,3 +62,25 @@ def test_content_finds_the_new_products_of_a_users_brand(workspace, tmp_path, te
     assert all(model.low > rule[METRIC].value for rule in rules.values())
     assert model.n > 5
     assert f"{model.value:.4f} [{model.low:.4f}, {model.high:.4f}], n={model.n:,}" in as_text(report)
+
+
+def test_several_draws_hold_out_other_products_and_their_mean_is_told_beside_each(workspace, tmp_path):
+    settings = DatasetSettings(split="leave_one_out", minimum_item_users=1, minimum_user_events=1)
+    dataset = prepare(workspace, "tables", settings, path=shop(tmp_path))
+    quick = TrainSettings(width=16, layers=1, heads=2, epochs=1, id_dropout=0.3)
+    alone = [
+        cold_start(workspace, dataset.id, quick.model_copy(update={"seed": quick.seed + draw}))
+        for draw in range(2)
+    ]
+    told = []
+    both = cold_start(
+        workspace, dataset.id, quick, draws=2, progress=lambda _, fraction, m="": told.append(fraction)
+    )
+    assert told == sorted(told)
+    values = [one.metrics[METRIC].value for one in alone]
+    assert min(values) <= both.metrics[METRIC].value <= max(values)
+    counts = [one.metrics[METRIC].n for one in alone]
+    assert max(counts) <= both.metrics[METRIC].n <= sum(counts)
+    assert f"By draw, model: {values[0]:.4f}, {values[1]:.4f}." in both.notes
+    assert len(alone[0].notes) == 1
+    assert "By draw, category popularity: " in as_text(both)
