@@ -22,6 +22,7 @@ from core.workflow.evaluation import estimates
 from core.workflow.questions import Question, questions
 
 HELD_OUT = 0.1  # of the catalogue
+MOST_DRAWS = 20
 K = 10
 METRIC = f"recall@{K}"
 MODEL = "model"
@@ -51,8 +52,11 @@ def cold_start(
         draws: how often products are drawn and a model is trained, with seeds one after another.
 
     Raises:
-        NotFound: no such dataset. SettingsError: nobody bought any of the held-out products in the test window.
+        NotFound: no such dataset. SettingsError: no such number of draws, or nobody bought any of the held-out products
+            in the test window.
     """
+    if not 1 <= draws <= MOST_DRAWS:
+        raise SettingsError(f"'seeds' must be from 1 to {MOST_DRAWS}, not {draws}.")
     dataset = load(workspace, dataset_id)
     asked = questions(workspace, dataset, settings)
     found = [

@@ -5,6 +5,7 @@ import pytest
 
 from core.data.inputs import Positives, without_items
 from core.data.prepare import prepare
+from core.errors import SettingsError
 from core.schema.settings import DatasetSettings, TrainSettings
 from core.workflow.cold_start import METRIC, as_text, cold_start, only_items
 from tests.core.models.made import made_inputs
@@ -84,3 +85,9 @@ def test_several_draws_hold_out_other_products_and_their_mean_is_told_beside_eac
     assert f"By draw, model: {values[0]:.4f}, {values[1]:.4f}." in both.notes
     assert len(alone[0].notes) == 1
     assert "By draw, category popularity: " in as_text(both)
+
+
+@pytest.mark.parametrize("draws", [0, -1, 21])
+def test_an_odd_number_of_draws_is_one_clear_line(workspace, draws):
+    with pytest.raises(SettingsError, match=f"'seeds' must be from 1 to 20, not {draws}"):
+        cold_start(workspace, "ds-none", TrainSettings(), draws=draws)
