@@ -78,7 +78,7 @@ def all_items(model: AttentionRecommender) -> Items:
     return Items(
         content.vectors,
         product.item.weight.detach() * known,
-        product().bias.detach(),
+        torch.where(product.known, product.bias, product.expected_bias(content.bias)).detach(),
     )
 
 

@@ -202,10 +202,10 @@ class ProductEncoder(nn.Module):
         if self.training and self.shape.id_dropout:
             kept = kept & (torch.rand_like(self.bias) >= self.shape.id_dropout)
         vectors = torch.addcmul(content.vectors, self.item.weight, kept[:, None].to(self.bias.dtype))
-        otherwise = content.bias if self.training else self._expected(content.bias)
+        otherwise = content.bias if self.training else self.expected_bias(content.bias)
         return Products(vectors, torch.where(kept, self.bias, otherwise))
 
-    def _expected(self, otherwise: Tensor) -> Tensor:
+    def expected_bias(self, otherwise: Tensor) -> Tensor:
         """Biases (n,) that attributes let expect, from the known items'; `otherwise` where there is nothing to ask or learn.
 
         The exponential of a bias is proportional to how often the item is taken, as far as the softmax follows it.

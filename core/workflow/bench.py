@@ -79,8 +79,7 @@ def bench_accuracy(
     Raises:
         SettingsError: no such number of seeds. InputError: the source cannot be read. TrainingError.
     """
-    if not 1 <= seeds <= MOST_SEEDS:
-        raise SettingsError(f"'seeds' must be from 1 to {MOST_SEEDS}, not {seeds}.")
+    check_seeds(seeds)
     dataset = prepare(
         workspace, source, data or DatasetSettings(), path=path, progress=part_of(progress, 0, PREPARING)
     )
@@ -95,6 +94,12 @@ def bench_accuracy(
     ours = [_judged_run(workspace, run, question) for run in runs]
     rules = _judged_baselines(question, part_of(progress, BASELINES_FROM, 1))
     return _described(dataset, runs, question) | _compared(ours, rules)
+
+
+def check_seeds(seeds: int) -> None:
+    """Raises SettingsError where nothing can be trained so often."""
+    if not 1 <= seeds <= MOST_SEEDS:
+        raise SettingsError(f"'seeds' must be from 1 to {MOST_SEEDS}, not {seeds}.")
 
 
 def _finished_run(workspace: Workspace, dataset: Dataset, settings: TrainSettings, progress: Progress) -> Run:

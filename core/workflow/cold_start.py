@@ -18,11 +18,11 @@ from core.schema.documents import Measured, ModelReport
 from core.schema.settings import Split, TrainSettings
 from core.store.workspace import Workspace
 from core.train.fit import TrainedModel, fit
+from core.workflow.bench import check_seeds
 from core.workflow.evaluation import estimates
 from core.workflow.questions import Question, questions
 
 HELD_OUT = 0.1  # of the catalogue
-MOST_DRAWS = 20
 K = 10
 METRIC = f"recall@{K}"
 MODEL = "model"
@@ -55,8 +55,7 @@ def cold_start(
         NotFound: no such dataset. SettingsError: no such number of draws, or nobody bought any of the held-out products
             in the test window.
     """
-    if not 1 <= draws <= MOST_DRAWS:
-        raise SettingsError(f"'seeds' must be from 1 to {MOST_DRAWS}, not {draws}.")
+    check_seeds(draws)
     dataset = load(workspace, dataset_id)
     asked = questions(workspace, dataset, settings)
     found = [
