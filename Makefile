@@ -11,8 +11,9 @@ BIN := $(VENV)/bin
 app: $(VENV)/app.stamp
 	$(BIN)/streamlit run app.py
 
+# As many processes as cores, so each computes with one thread: more of them only wait for each other.
 test: $(VENV)/test.stamp chromium check
-	$(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart=0
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --max-worker-restart=0
 
 check: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
