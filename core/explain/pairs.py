@@ -78,7 +78,7 @@ def all_items(model: AttentionRecommender) -> Items:
     return Items(
         content.vectors,
         product.item.weight.detach() * known,
-        torch.where(product.known, product.bias, product.expected_bias(content.bias)).detach(),
+        product.trained_bias(content.bias).detach(),
     )
 
 

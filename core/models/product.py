@@ -202,10 +202,15 @@ class ProductEncoder(nn.Module):
         if self.training and self.shape.id_dropout:
             kept = kept & (torch.rand_like(self.bias) >= self.shape.id_dropout)
         vectors = torch.addcmul(content.vectors, self.item.weight, kept[:, None].to(self.bias.dtype))
-        otherwise = content.bias if self.training else self.expected_bias(content.bias)
-        return Products(vectors, torch.where(kept, self.bias, otherwise))
+        if self.training:
+            return Products(vectors, torch.where(kept, self.bias, content.bias))
+        return Products(vectors, self.trained_bias(content.bias))
 
-    def expected_bias(self, otherwise: Tensor) -> Tensor:
+    def trained_bias(self, otherwise: Tensor) -> Tensor:
+        """Biases (n,) after training: own ones of known items, of the others what attributes let expect, or `otherwise`."""
+        return torch.where(self.known, self.bias, self._expected_bias(otherwise))
+
+    def _expected_bias(self, otherwise: Tensor) -> Tensor:
         """Biases (n,) that attributes let expect, from the known items'; `otherwise` where there is nothing to ask or learn.
 
         The exponential of a bias is proportional to how often the item is taken, as far as the softmax follows it.
