@@ -181,6 +181,18 @@ def positives(
     return Positives(_offsets(users, n_users), taken.astype(np.int32))
 
 
+def new_to_users(answers: Positives, users: np.ndarray, items: np.ndarray, *, n_items: int) -> Positives:
+    """The answers that their users had not taken before.
+
+    Args:
+        users, items: who took what, codes (E,).
+    """
+    owners = np.repeat(np.arange(len(answers.offsets) - 1), np.diff(answers.offsets))
+    width = np.int64(n_items)
+    new = ~np.isin(owners * width + answers.items, users * width + items)
+    return Positives(_offsets(owners[new], len(answers.offsets) - 1), answers.items[new])
+
+
 def without_users(answers: Positives, users: np.ndarray) -> Positives:
     """The same answers but for some users, codes (N,), who have none."""
     counts = np.diff(answers.offsets)

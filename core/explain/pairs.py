@@ -1,7 +1,7 @@
 """What the recommender reads of single entries of lists: a user, a product, and all that their score is made of."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import torch
@@ -84,15 +84,23 @@ def all_items(model: AttentionRecommender) -> Items:
 
 @torch.no_grad()
 def read_pairs(
-    model: AttentionRecommender, history: History, users: np.ndarray, items: np.ndarray, *, task: Task
+    model: AttentionRecommender,
+    history: History,
+    users: np.ndarray,
+    items: np.ndarray,
+    *,
+    task: Task,
+    demand: Tensor,
 ) -> Pairs:
     """The entries as of now, in the order asked; on the CPU.
 
     Args:
         users, items: codes (N,). Every user has a history: others are not scored, they get what is most popular.
+        demand: what `recent_demand` gives of the model and the history.
     """
     model.eval()
     described = all_items(model)
+    described = replace(described, bias=described.bias + demand)
     order = np.argsort(users, kind="stable")
     parts = [
         _of_users(model, history, described, users[places], items[places], task)

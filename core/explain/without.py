@@ -5,13 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from core.data.inputs import Sequences
 from core.data.reactions import Dismissed
 from core.models.batch import collate
 from core.models.history import History, indexed
+from core.models.rank import rank
+from core.models.recent_demand import following
 from core.models.recommender import AttentionRecommender
-from core.models.scoring import CANDIDATES, past_of, rank, scores
+from core.models.scoring import CANDIDATES, past_of, scores
 from core.models.task import Task
 
 
@@ -31,11 +34,15 @@ class Standing:
 
 @dataclass(frozen=True)
 class Asked:
-    """One user, one item, one length of list; `dismissed`: what no list may hold, of whomever."""
+    """One user, one item, one length of list.
+
+    `demand`: what `recent_demand` gives of the model and the history. `dismissed`: what no list may hold, of whomever.
+    """
 
     model: AttentionRecommender
     history: History
     task: Task
+    demand: Tensor
     user: int
     item: int
     k: int
@@ -55,7 +62,12 @@ class Asked:
         margin, score = (np.full(len(kept), -np.inf) for _ in range(2))
         place = np.full(len(kept), CANDIDATES + 1)
         asked = np.arange(len(kept))
-        options = {"k": CANDIDATES, "device": torch.device("cpu"), "dismissed": self._dismissed(len(kept))}
+        options = {
+            "k": CANDIDATES,
+            "device": torch.device("cpu"),
+            "dismissed": self._dismissed(len(kept)),
+            "demand": self.demand,
+        }
         for users, listed, values in rank(self.model, changed, asked, task=self.task, **options):
             for user, own, points in zip(users, listed, values, strict=True):
                 at = np.flatnonzero(own == self.item)
@@ -86,7 +98,7 @@ class Asked:
         past = past_of(self.model, self.task)
         batch = collate(self.history, moments, length=self.model.shape.length, past=past)
         with torch.no_grad():
-            known = self.model.product()
+            known = following(self.model.product(), self.demand)
         vectors = known.vectors.clone().requires_grad_()
         answer = self.model(batch, known._replace(vectors=vectors))
         (slope,) = torch.autograd.grad(scores(answer, batch)[0, self.item], vectors)

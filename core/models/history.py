@@ -52,6 +52,12 @@ class History:
         """Baskets of each user, int64 (U,)."""
         return np.diff(self.token_offsets)
 
+    @property
+    def targets(self) -> np.ndarray:
+        """Lines that are to be predicted, bool (E,): purchases, or all where there are none."""
+        purchases = self.events == 0
+        return purchases if purchases.any() else np.ones(len(self.events), bool)
+
     def known(self, users: np.ndarray, times: np.ndarray) -> "Moments":
         """What lies strictly before `times` (seconds, (N,)) of `users` (N,)."""
         return Moments(

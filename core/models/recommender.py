@@ -27,7 +27,8 @@ class Shape:
     """All that is needed to build the module again, plain numbers and names.
 
     `user_attributes`: codes of each user attribute; `user_features`: numbers in their place; `events`: kinds of event;
-    `prices`: numbers about a price; `reactions`: whether it learns from reactions to lists.
+    `prices`: numbers about a price; `reactions`: whether it learns from reactions to lists; `recent_demand`: whether
+    what is new to a user is as popular as what people began to take lately says (see recent_demand.py).
     """
 
     product: ProductShape
@@ -42,6 +43,7 @@ class Shape:
     ranking: bool
     user_features: int = 0
     reactions: bool = False
+    recent_demand: bool = False
 
     @property
     def width(self) -> int:
@@ -240,6 +242,10 @@ class AttentionRecommender(nn.Module):
     def drop_ranker(self) -> None:
         """Do without the second stage."""
         self.ranker, self.shape = None, replace(self.shape, ranking=False)
+
+    def follow_recent_demand(self, follow: bool) -> None:
+        """Whether popularity is corrected by what people began to take lately, whenever lists are made."""
+        self.shape = replace(self.shape, recent_demand=follow)
 
     def rank_candidates(
         self, answer: Answer, batch: Batch, moments: Tensor, items: Tensor, scores: Tensor

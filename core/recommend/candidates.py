@@ -8,8 +8,8 @@ import torch
 
 from core.data.inputs import ModelInputs
 from core.models.history import index_history
+from core.models.rank import rank
 from core.models.recommender import AttentionRecommender
-from core.models.scoring import rank
 from core.models.task import Task
 from core.progress import Progress, quiet
 from core.schema.settings import LONGEST_LIST

@@ -190,7 +190,9 @@ class TrainSettings(Settings):
         False, description="Let the model see protected attributes of users; the run's card says so"
     )
     ranking: bool = Field(
-        True, description="Rank the best candidates once more, where that is better on validation"
+        True,
+        description="After training, let popularity follow what people began to buy lately, and rank the best "
+        "candidates once more, each where that is better on validation",
     )
     repeat_term: bool = Field(True, description="Add what the user bought before, by frequency and recency")
     seen_items: Literal["auto", "keep", "exclude"] = Field(

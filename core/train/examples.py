@@ -62,7 +62,7 @@ class Examples:
 
     Attributes:
         users: int64, those with anything to learn from.
-        targeted: bool (E,), lines that can be targets: purchases, or all where there are none.
+        targeted: bool (E,), lines that can be targets.
         augmentation: how what is read is varied.
         reconstruct: whether the past is to be told again.
         intent_seconds: length of the question whether a user buys; 0 where it is not asked.
@@ -204,7 +204,6 @@ def examples_of(
     Args:
         groups: that weights and counterfactuals go by. attributes: names of the history's user attributes.
     """
-    purchases = history.events == 0
     several = history.tokens >= 2
     if task.predict == "window":
         known = np.flatnonzero(history.tokens)
@@ -218,7 +217,7 @@ def examples_of(
         length=settings.history_length,
         past=past,
         users=np.flatnonzero(several),
-        targeted=purchases if purchases.any() else np.ones(len(history.events), bool),
+        targeted=history.targets,
         augmentation=augmentation_of(
             history,
             settings,

@@ -11,9 +11,7 @@ import torch
 
 from core.data.inputs import ModelInputs, Positives
 from core.errors import TrainingError
-from core.metrics import NOTHING, per_user_metrics
 from core.models.recommender import AttentionRecommender
-from core.models.scoring import rank
 from core.models.task import Task
 from core.progress import Progress, quiet
 from core.schema.documents import Epoch
@@ -22,10 +20,11 @@ from core.train.checkpoint import Progressed, restore, write
 from core.train.device import choose_device, repeatable
 from core.train.objectives import losses, total
 from core.train.ranking import fit_ranking
+from core.train.recent_demand import choose_recent_demand
 from core.train.setup import GRADIENT_NORM, AfterEpoch, Training, set_up
+from core.train.validation import validate
 
 STAGE = "Training"
-TUNED_ON = "ndcg@10"
 TOTAL = "all"  # the weighted sum of the objectives
 WARM_UP_STEPS = 20
 LAST_RATE = 0.05  # of the peak learning rate, at the end of the cosine
@@ -38,6 +37,7 @@ class TrainedModel:
     """A model that can be asked, with how it came about.
 
     `sequences_per_second`: users (one behaviour sequence each) per second of training steps of the first stage.
+    `recent_demand`: validation NDCG@10 of items new to the user without and with following it; None where it was not tried.
     `second_stage`: validation NDCG@10 without and with it; None where it was not tried.
     """
 
@@ -49,6 +49,7 @@ class TrainedModel:
     history: list[Epoch]
     seconds: float
     sequences_per_second: float
+    recent_demand: tuple[float, float] | None
     second_stage: tuple[float, float] | None
 
 
@@ -94,7 +95,7 @@ def fit(
 def _train(run: Training, progress: Progress, scratch: Path | None) -> TrainedModel:
     if not len(run.examples.users):
         run.model.forget_taste()
-        return _trained(run, Progressed(), None)
+        return _trained(run, Progressed(), None, None)
     done = Progressed()
     if scratch is not None:
         done, run.best = restore(scratch, run.of, run.model, run.optimizer, run.fairness)
@@ -103,17 +104,24 @@ def _train(run: Training, progress: Progress, scratch: Path | None) -> TrainedMo
         _epoch(run, done, progress, scratch, started)
     run.model.load_state_dict(run.best)
     run.model.eval()
-    second_stage = None
+    demand, second_stage = None, None
     if run.settings.ranking and len(run.tuning_users):
         told = partial(progress, STAGE)
-        second_stage = fit_ranking(run, _validate, lambda done, said: told(_late(done), said))
+        told(_late(0), "recent demand")
+        demand = choose_recent_demand(run)
+        second_stage = fit_ranking(run, validate, lambda done, said: told(_late(done), said))
         without, with_it = second_stage
         progress(STAGE, 1.0, f"second stage: NDCG@10 {with_it:.4f}, without it {without:.4f}")
     done.seconds = time.monotonic() - started
-    return _trained(run, done, second_stage)
+    return _trained(run, done, demand, second_stage)
 
 
-def _trained(run: Training, done: Progressed, second_stage: tuple[float, float] | None) -> TrainedModel:
+def _trained(
+    run: Training,
+    done: Progressed,
+    demand: tuple[float, float] | None,
+    second_stage: tuple[float, float] | None,
+) -> TrainedModel:
     return TrainedModel(
         model=run.model.eval(),
         task=run.task,
@@ -123,6 +131,7 @@ def _trained(run: Training, done: Progressed, second_stage: tuple[float, float] 
         history=done.history,
         seconds=done.seconds,
         sequences_per_second=done.users / max(done.training_seconds, 1e-9),
+        recent_demand=demand,
         second_stage=second_stage,
     )
 
@@ -154,7 +163,7 @@ def _epoch(run: Training, done: Progressed, progress: Progress, scratch: Path | 
             write(scratch, run.of, done, run.model, run.best, run.optimizer, run.fairness)
             saved = time.monotonic()
         progress(STAGE, _fraction(run, done), _message(run, done))
-    value = _validate(run)
+    value = validate(run)
     if value > done.best:
         done.best, done.best_epoch = value, done.epoch
         run.best = {name: tensor.detach().clone() for name, tensor in run.model.state_dict().items()}
@@ -207,27 +216,6 @@ def _rate(run: Training, done: Progressed) -> float:
     total = run.steps * run.settings.epochs
     cosine = LAST_RATE + (1 - LAST_RATE) * (1 + math.cos(math.pi * step / total)) / 2
     return cosine * min(1.0, (step + 1) / WARM_UP_STEPS)
-
-
-def _validate(run: Training) -> float:
-    """Mean NDCG@10 on the users that tune; 0 where nobody can be asked."""
-    if not len(run.tuning_users):
-        return 0.0
-    k = min(10, run.history.n_items)
-    ranked = np.full((run.history.n_users, 10), NOTHING, dtype=np.int32)
-    lists = rank(
-        run.model,
-        run.history,
-        run.tuning_users,
-        task=run.task,
-        k=k,
-        device=run.device.torch,
-        dismissed=run.dismissed,
-    )
-    for users, items, scores in lists:
-        ranked[users, :k] = np.where(np.isfinite(scores), items, NOTHING)
-    metrics = per_user_metrics(ranked, run.validation.offsets, run.validation.items, (10,))
-    return float(metrics.loc[run.tuning_users, TUNED_ON].mean())
 
 
 def _fraction(run: Training, done: Progressed) -> float:

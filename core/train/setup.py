@@ -59,6 +59,7 @@ class Training:
     optimizer: torch.optim.Optimizer
     of: str
     peak_rate: float
+    timed: bool = True
     reactions: ReactionExamples | None = None
     dismissed: Dismissed | None = None
     fairness: Fairness | None = None
@@ -141,6 +142,7 @@ def set_up(
             *_of_feedback(inputs),
             *([] if start is None else [each.cpu().numpy() for each in start.state_dict().values()]),
         ),
+        timed=inputs.timed,
         peak_rate=settings.learning_rate * (1.0 if start is None else WARM_RATE),
         reactions=reaction_examples(history, inputs.reactions, settings, user_weights=weights),
         dismissed=inputs.dismissed,

@@ -12,13 +12,13 @@ import numpy as np
 import pandas as pd
 
 import core
-from core.data.inputs import ModelInputs, Positives
+from core.data.inputs import Positives, new_to_users
 from core.data.prepare import prepare
 from core.errors import CorruptArtefact, SettingsError
 from core.metrics import NOTHING, per_user_metrics
 from core.models.baselines import BASELINES, baseline_candidates
 from core.models.history import index_history
-from core.models.scoring import rank
+from core.models.rank import rank
 from core.progress import Progress, part_of, quiet
 from core.recommend.lists import accuracy
 from core.schema.documents import RUNS, Dataset, Run
@@ -172,18 +172,8 @@ def _accuracy(lists: pd.DataFrame, answers: Positives) -> pd.DataFrame:
 def unseen(question: Question) -> Positives | None:
     """The answers that their users had not taken before; None where that is all of them."""
     answers, inputs = question.positives, question.inputs
-    users = np.repeat(np.arange(inputs.n_users), np.diff(answers.offsets))
-    new = ~np.isin(
-        _pairs(users, answers.items, inputs), _pairs(inputs.history.users, inputs.history.items, inputs)
-    )
-    if new.all():
-        return None
-    offsets = np.searchsorted(users[new], np.arange(inputs.n_users + 1)).astype(np.int64)
-    return Positives(offsets, answers.items[new])
-
-
-def _pairs(users: np.ndarray, items: np.ndarray, inputs: ModelInputs) -> np.ndarray:
-    return users * np.int64(inputs.n_items) + items
+    new = new_to_users(answers, inputs.history.users, inputs.history.items, n_items=inputs.n_items)
+    return None if len(new.items) == len(answers.items) else new
 
 
 def _compared(ours: list[Judged], rules: dict[str, Judged]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from core.data.inputs import ModelInputs, Positives, without_items
 from core.errors import SettingsError
 from core.metrics import per_user_metrics
 from core.models.history import index_history
-from core.models.scoring import rank
+from core.models.rank import rank
 from core.progress import Progress, part_of, quiet
 from core.schema.documents import Measured, ModelReport
 from core.schema.settings import Split, TrainSettings

@@ -118,8 +118,8 @@ def _done(settings: TrainSettings) -> list[str]:
     ]
     if within:
         notes.append(
-            "There is no second ranking: it is trained for accuracy alone and would undo this. Which epoch is kept "
-            "was decided by accuracy."
+            "There is no second ranking, and popularity does not follow what was bought lately: both go by accuracy "
+            "alone and would undo this. Which epoch is kept was decided by accuracy."
         )
     return notes
 

@@ -74,6 +74,13 @@ def recommender_report(trained: TrainedModel) -> ModelReport:
             if name in trained.history[-1].losses
         )
         notes.append(f"Trained on one objective: {weights} (weights).")
+    if trained.recent_demand is not None:
+        without, with_it = trained.recent_demand
+        kept = "followed" if trained.model.shape.recent_demand else "not followed"
+        notes.append(
+            f"What people began to buy lately is {kept}: validation NDCG@10 of items new to the user {with_it:.4f} with it, "
+            f"{without:.4f} without."
+        )
     if trained.second_stage is not None:
         without, with_it = trained.second_stage
         kept = "kept" if with_it > without else "not kept"

@@ -41,7 +41,7 @@ ABOUT = {
     "Fairness before": "What training reads and counts, before it starts. The attribute divides users for both tabs on "
     "fairness, whether the model sees it or not.",
     "Fairness within": "Objectives beside accuracy, each times its weight; 0 leaves it out. With any of them there is no "
-    "second ranking, which would undo it.",
+    "second ranking, and popularity does not follow what was bought lately: both would undo it.",
     "Training": "How long, how fast, and on what.",
 }
 PREFIX, ATTRIBUTE = "train", "fair_attribute"

@@ -137,7 +137,8 @@ def _notes(chain: Chain, found: Ledger, policy: PolicySettings) -> list[str]:
         said.append("The policy has no steps: there is no re-ranking in the ledger yet.")
     if chain.gives_up_ranking:
         said.append(
-            "Fairness in training leaves no second ranking, which the run before has: giving it up is part of the training step."
+            "Fairness in training leaves no second ranking, and popularity that does not follow what was bought lately; the "
+            "run before may have both: giving them up is part of the training step."
         )
     if found.left_out:
         said.append(f"{count(found.left_out)} users without a list in some of the runs are left out.")

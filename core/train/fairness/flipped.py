@@ -6,6 +6,7 @@ import torch
 from core.data.fair_groups import FairGroups
 from core.models.batch import collate
 from core.models.history import History
+from core.models.recent_demand import following, recent_demand
 from core.models.recommender import AttentionRecommender
 from core.models.scoring import moments_at_once, past_of, scores
 from core.models.task import Task
@@ -33,7 +34,8 @@ def flip_change(
     model.eval()
     flip = Flip(1.0, column, np.unique(groups.users[groups.users > 0]))
     rng, found = np.random.default_rng(seed), np.zeros(len(users))
-    products, at_once = model.product(), moments_at_once(history.n_items)
+    products = following(model.product(), recent_demand(model, history, task=task))
+    at_once = moments_at_once(history.n_items)
     for start in range(0, len(users), at_once):
         here = users[start : start + at_once]
         moments = history.now(here, at_last_event=task.predict == "next")

@@ -132,7 +132,7 @@ class Asking:
     def _ranking(self, name: str, rows: pd.DataFrame) -> Subject:
         asked = (rows[column].to_numpy(np.int64) for column in (USER, ITEM))
         known = self.recommender
-        pairs = read_pairs(known.model, known.history, *asked, task=known.task)
+        pairs = read_pairs(known.model, known.history, *asked, task=known.task, demand=known.demand)
         return ranking_subject(known.model, pairs, name)
 
     def _intent(self, name: str, rows: pd.DataFrame) -> Subject:

@@ -60,8 +60,10 @@ def why_item(asking: Asking, user: int, item: int, *, k: int) -> WhyItem:
     """
     known = asking.recommender
     place, score = _standing(asking, user, item)
-    pairs = read_pairs(known.model, known.history, np.array([user]), np.array([item]), task=known.task)
-    asked = Asked(known.model, known.history, known.task, user, item, k, known.dismissed)
+    pairs = read_pairs(
+        known.model, known.history, np.array([user]), np.array([item]), task=known.task, demand=known.demand
+    )
+    asked = Asked(known.model, known.history, known.task, known.demand, user, item, k, known.dismissed)
     leading = [int(one) for one in asked.leading(LOOKED_AT)]
     memory: dict[frozenset[int], tuple[float, float, int]] = {}
     ask = partial(_asked, asked, memory)

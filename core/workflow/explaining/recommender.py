@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 import pandas as pd
+from torch import Tensor
 
 from core.data.dataset import load, table
 from core.data.inputs import ModelInputs
@@ -12,6 +13,7 @@ from core.data.reactions import Dismissed
 from core.errors import InputError
 from core.fairness.groups import group_labels
 from core.models.history import History, index_history
+from core.models.recent_demand import recent_demand
 from core.models.recommender import AttentionRecommender
 from core.models.task import Task
 from core.schema.documents import Dataset, Run
@@ -42,6 +44,11 @@ class Recommender:
     def history(self) -> History:
         """The same, indexed."""
         return index_history(self.inputs)
+
+    @cached_property
+    def demand(self) -> Tensor:
+        """What the popularity of products was corrected by in the reported lists, (n_items,)."""
+        return recent_demand(self.model, self.history, task=self.task)
 
     @property
     def dismissed(self) -> Dismissed | None:

@@ -41,7 +41,7 @@ class Chain:
     Attributes:
         known: whether it is known how the run was trained; not so of lists of another system.
         untold: steps of the first run itself, which nothing tells apart from the rest.
-        gives_up_ranking: the training step holds that there is no second ranking any more, too.
+        gives_up_ranking: the training step holds that nothing is decided by accuracy after training any more, too.
     """
 
     first: Run
@@ -61,7 +61,7 @@ def find_chain(runs: Sequence[Run], run: Run) -> Chain:
     """The run without fairness, that with the data step, and the run itself, as far as they are among the runs.
 
     They share the dataset and every setting (the seed too) but for those of `FIELDS`, whom these speak of, and the device.
-    Fairness in training leaves no second ranking: where no sibling does without either, one that has it is taken.
+    Fairness in training leaves no second ranking and no recent demand: where no sibling does without either, one that has it is taken.
     """
     own = settings_of(run)
     if own is None:

@@ -12,7 +12,8 @@ from core.explain import counterfactual
 from core.explain.counterfactual import smallest_removal
 from core.explain.without import Asked, variants
 from core.models.history import index_history
-from core.models.scoring import rank
+from core.models.rank import rank
+from core.models.recent_demand import recent_demand
 from tests.core.models.made import inputs_of, made_inputs, rows_of
 from tests.core.models.test_recommender import KEEP, made_model
 
@@ -84,17 +85,21 @@ def test_every_part_may_be_needed(monkeypatch):
 def shop():
     inputs = made_inputs(n_users=14, n_items=12, seed=4)
     model = made_model(inputs)
+    model.follow_recent_demand(True)
     model.add_ranker()
     torch.manual_seed(1)
     with torch.no_grad():
         for parameter in model.ranker.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
-    return inputs, model.eval(), index_history(inputs)
+    history = index_history(inputs)
+    demand = recent_demand(model, history, task=KEEP)
+    assert demand.any()
+    return inputs, model.eval(), history, demand
 
 
 def test_a_user_without_some_products_is_asked_as_a_shop_without_them_would_be(shop):
     """Trends of items stay as they are, so they are taken from the whole shop on both sides."""
-    inputs, model, history = shop
+    inputs, model, history, demand = shop
     user, gone = 5, {int(history.items[history.line_offsets[5]])}
     rows = [row for row in rows_of(inputs) if not (row[0] == user and row[1] in gone)]
     smaller = index_history(inputs_of(rows, n_users=inputs.n_users, n_items=inputs.n_items, at=inputs.at))
@@ -102,7 +107,7 @@ def test_a_user_without_some_products_is_asked_as_a_shop_without_them_would_be(s
     smaller = replace(smaller, trends=history.trends)
     made = variants(history, user, kept[None])
     for one, who in ((made, 0), (smaller, user)):
-        ((_, items, values),) = rank(model, one, np.array([who]), task=KEEP, k=12, device=CPU)
+        ((_, items, values),) = rank(model, one, np.array([who]), task=KEEP, k=12, device=CPU, demand=demand)
         if who == 0:
             first = items, values
     np.testing.assert_array_equal(first[0], items)
@@ -110,33 +115,33 @@ def test_a_user_without_some_products_is_asked_as_a_shop_without_them_would_be(s
 
 
 def test_taking_nothing_out_changes_nothing(shop):
-    _, model, history = shop
+    _, model, history, demand = shop
     ((_, items, values),) = rank(model, history, np.array([6]), task=KEEP, k=12, device=CPU)
     for place in (0, 2, 7):
-        found = Asked(model, history, KEEP, 6, int(items[0, place]), k=3).without([frozenset()])
+        found = Asked(model, history, KEEP, demand, 6, int(items[0, place]), k=3).without([frozenset()])
         assert found.place[0] == place + 1
         assert found.score[0] == pytest.approx(values[0, place], abs=1e-5)
         assert (found.margin[0] > 0) == (place < 3)
 
 
 def test_what_the_user_dismissed_takes_no_place_in_any_of_the_lists(shop):
-    _, model, history = shop
+    _, model, history, demand = shop
     ((_, items, values),) = rank(model, history, np.array([6]), task=KEEP, k=12, device=CPU)
     first, second = (int(item) for item in items[0, :2])
     gone = Dismissed(np.array([3, 6, 7]), np.array([second, first, second]))
-    asked = Asked(model, history, KEEP, 6, second, 3, gone)
+    asked = Asked(model, history, KEEP, demand, 6, second, 3, gone)
     found = asked.without([frozenset(), frozenset({first})])
     assert found.place[0] == 1
     assert found.score[0] == pytest.approx(values[0, 1], abs=1e-5)
-    assert Asked(model, history, KEEP, 6, first, 3, gone).without([frozenset()]).margin[0] == -np.inf
+    assert Asked(model, history, KEEP, demand, 6, first, 3, gone).without([frozenset()]).margin[0] == -np.inf
 
 
 @pytest.mark.parametrize("user", [2, 3, 7, 11])
 def test_the_removal_of_the_real_model_is_the_smallest(shop, user):
-    _, model, history = shop
+    _, model, history, demand = shop
     ((_, items, _),) = rank(model, history, np.array([user]), task=KEEP, k=3, device=CPU)
     for item in items[0]:
-        asked = Asked(model, history, KEEP, user, int(item), k=3)
+        asked = Asked(model, history, KEEP, demand, user, int(item), k=3)
         products = [int(one) for one in asked.products if one != item][:8]
 
         def margins(sets, asked=asked):
@@ -149,7 +154,7 @@ def test_the_removal_of_the_real_model_is_the_smallest(shop, user):
 
 
 def test_the_leading_products_hold_the_item_and_all_that_there_are(shop):
-    _, model, history = shop
-    asked = Asked(model, history, KEEP, 4, int(history.items[history.line_offsets[4]]), k=3)
+    _, model, history, demand = shop
+    asked = Asked(model, history, KEEP, demand, 4, int(history.items[history.line_offsets[4]]), k=3)
     assert asked.leading(1).tolist() == [asked.item]
     assert sorted(asked.leading(99)) == asked.products.tolist()

@@ -8,7 +8,8 @@ from core.explain.pairs import read_pairs
 from core.explain.score_parts import BUYERS, COUNTS, POPULARITY, PRICE, SECOND, TEXT, score_parts
 from core.explain.similar import similar_buyers
 from core.models.history import index_history
-from core.models.scoring import rank
+from core.models.rank import rank
+from core.models.recent_demand import recent_demand
 from tests.core.models.made import made_inputs
 from tests.core.models.test_recommender import KEEP, made_model
 
@@ -24,12 +25,14 @@ def test_parts_add_up_to_the_score(ranked, repeat_term):
         model.add_ranker()
         with torch.no_grad():
             model.ranker.out.weight.normal_()
-    model.eval()
+    model.follow_recent_demand(True)
     history = index_history(inputs)
+    demand = recent_demand(model.eval(), history, task=KEEP)
     ((_, items, values),) = rank(model, history, np.array([4]), task=KEEP, k=20, device=CPU)
     kinds = set()
     for item, value in zip(items[0], values[0], strict=True):
-        pairs = read_pairs(model, history, np.array([4]), np.array([item], dtype=np.int64), task=KEEP)
+        asked = np.array([4]), np.array([item], dtype=np.int64)
+        pairs = read_pairs(model, history, *asked, task=KEEP, demand=demand)
         told = score_parts(model, pairs).set_index("part")["value"]
         assert told.sum() == pytest.approx(float(value), abs=1e-4)
         assert (SECOND in told) == ranked

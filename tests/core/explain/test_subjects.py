@@ -17,8 +17,9 @@ from core.explain.pairs import read_pairs
 from core.explain.subject import explain
 from core.models.history import index_history
 from core.models.intent import IntentModel, IntentShape
+from core.models.rank import rank
+from core.models.recent_demand import recent_demand
 from core.models.representations import Representations
-from core.models.scoring import rank
 from core.models.service import ServiceModel, ServiceShape
 from core.train import quality
 from core.train.service import fit, predict
@@ -123,6 +124,7 @@ def shop():
 @pytest.mark.parametrize("task", [KEEP, replace(KEEP, exclude_seen=True)], ids=["kept", "left out"])
 def test_ranking(shop, ranked, task):
     model = made_model(shop)
+    model.follow_recent_demand(ranked)
     if ranked:
         model.add_ranker()
         shaken(model.ranker)
@@ -133,7 +135,9 @@ def test_ranking(shop, ranked, task):
     items = np.concatenate([items.ravel() for _, items, _ in lists]).astype(np.int64)
     said = np.concatenate([values.ravel() for _, _, values in lists])
     listed = np.isfinite(said)
-    pairs = read_pairs(model, history, asked[listed], items[listed], task=task)
+    demand = recent_demand(model, history, task=task)
+    assert bool(demand.any()) == ranked
+    pairs = read_pairs(model, history, asked[listed], items[listed], task=task, demand=demand)
     np.testing.assert_allclose(pairs.scores, said[listed], atol=1e-4)
     for kind, which in ((AGAIN, pairs.again), (NEW, ~pairs.again)):
         if not which.any():
@@ -148,7 +152,7 @@ def test_what_is_told_of_repeats_can_be_read(shop):
     model, history = made_model(shop), index_history(shop)
     items = history.items[history.line_offsets[5] : history.line_offsets[6]]
     item = int(np.bincount(items).argmax())
-    pairs = read_pairs(model, history, np.array([5]), np.array([item]), task=KEEP)
+    pairs = read_pairs(model, history, np.array([5]), np.array([item]), task=KEEP, demand=torch.zeros(20))
     shown = ranking_subject(model, pairs, AGAIN).shown
     assert shown.loc[0, "times taken"] == pytest.approx((items == item).sum(), rel=1e-5)
     assert shown.loc[0, "baskets of the user"] == pytest.approx(history.tokens[5], rel=1e-5)

@@ -10,8 +10,9 @@ from core.data.content import item_content
 from core.data.inputs import SECONDS_PER_DAY
 from core.models.batch import collate
 from core.models.history import index_history
+from core.models.rank import rank
 from core.models.recommender import AttentionRecommender, shape_of
-from core.models.scoring import rank, scores
+from core.models.scoring import scores
 from core.models.task import Task, resolve_task
 from core.schema.settings import TrainSettings
 from tests.core.models.made import inputs_of, item_table, made_inputs, rows_of

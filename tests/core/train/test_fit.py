@@ -137,7 +137,7 @@ def test_the_best_epoch_is_kept_and_training_stops_without_improvement(shop, mon
         kept.append({name: tensor.clone() for name, tensor in run.model.state_dict().items()})
         return next(values)
 
-    monkeypatch.setattr(training, "_validate", validate)
+    monkeypatch.setattr(training, "validate", validate)
     stopped = fit(*shop, QUICK.model_copy(update={"epochs": 9, "patience": 2, "ranking": False}))
     assert [epoch.validation_ndcg for epoch in stopped.history] == [0.1, 0.5, 0.4, 0.3]
     for name, tensor in kept[1].items():

@@ -8,7 +8,7 @@ import torch
 
 from core.models.batch import collate
 from core.models.history import index_history
-from core.models.scoring import rank
+from core.models.rank import rank
 from core.schema.settings import TrainSettings
 from core.train import ranking
 from core.train.device import choose_device

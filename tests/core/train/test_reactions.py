@@ -68,7 +68,7 @@ def reacted(*, shown: int = 40, seed: int = 1) -> Reactions:
 def last_epoch(monkeypatch) -> None:
     """The last epoch is the best."""
     epochs = count()
-    monkeypatch.setattr(training, "_validate", lambda run: float(next(epochs)))
+    monkeypatch.setattr(training, "validate", lambda run: float(next(epochs)))
 
 
 def tea_among_new(trained, inputs: ModelInputs) -> np.ndarray:

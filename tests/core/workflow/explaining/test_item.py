@@ -31,7 +31,7 @@ def test_an_entry_of_the_list(asking, lists, rank):
     assert found.parts["value"].sum() == pytest.approx(found.score, abs=1e-3)
     assert found.title == asking.items["item_id"].iloc[item]
     known = asking.recommender
-    asked = Asked(known.model, known.history, known.task, user, item, 5)
+    asked = Asked(known.model, known.history, known.task, known.demand, user, item, 5)
     first = found.history.iloc[0]
     told = asked.without([frozenset([int(first["item"])])])
     assert first["effect"] == pytest.approx(found.score - told.score[0], abs=1e-3)
