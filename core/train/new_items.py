@@ -76,7 +76,7 @@ def _likeliest_scale(run: Training, answers: Positives) -> float:
     parts, at_once = [], moments_at_once(history.n_items)
     for start in range(0, len(users), at_once):
         here = users[start : start + at_once]
-        moments = history.now(here, at_last_event=False)
+        moments = history.now(here, at_last_event=run.task.predict == "next")
         batch = collate(history, moments, length=model.shape.length, past=past_with_seen(model)).to(device)
         rows = np.repeat(np.arange(len(here)), counts[here])
         items = np.concatenate(

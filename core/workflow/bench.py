@@ -74,7 +74,8 @@ def bench_accuracy(
         {"data", "dataset", "split", "users", "catalogue", "settings", "machine", "runs", "models", "differences"}.
         Each model has `metrics`, and `new_items` where answers repeat earlier items: {metric: {"value", "low",
         "high"}}, 95 % intervals over users; ours, the mean over seeds, also `seeds`: {metric: [value of each]} and
-        `spread`: {metric: standard deviation over seeds}. `differences` are ours minus each baseline, paired.
+        `spread`: {metric: standard deviation over seeds}. `differences` are ours minus each baseline, paired,
+        `new_differences` the same of new items.
 
     Raises:
         SettingsError: no such number of seeds. InputError: the source cannot be read. TrainingError.
@@ -192,6 +193,9 @@ def _compared(ours: list[Judged], rules: dict[str, Judged]) -> dict[str, Any]:
         "models": models | {name: _estimated(rule) for name, rule in rules.items()},
         "differences": {
             name: estimates(mean.everything - rule.everything, -1) for name, rule in rules.items()
+        },
+        "new_differences": {
+            name: estimates(mean.new - rule.new, -1) for name, rule in rules.items() if rule.new is not None
         },
     }
 

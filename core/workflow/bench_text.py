@@ -19,13 +19,14 @@ NEW = {"ndcg@10": "new items: NDCG@10", "recall@20": "new items: Recall@20"}
 
 def as_markdown(answer: dict[str, Any]) -> str:
     """The table of all models, best first, and how it came about."""
-    models, differences = answer["models"], answer["differences"]
+    models = answer["models"]
     repeats = "new_items" in models[OURS]
     header = [
         "model",
         *COLUMNS.values(),
         *(NEW.values() if repeats else ()),
         "this model minus it, NDCG@10",
+        *(["on new items"] if repeats else []),
         "s",
     ]
     rows = []
@@ -35,8 +36,8 @@ def as_markdown(answer: dict[str, Any]) -> str:
             _cell(found["metrics"][metric], (found.get("spread") or {}).get(metric)) for metric in COLUMNS
         ]
         cells += [_cell(found["new_items"][metric]) for metric in NEW] if repeats else []
-        ahead = _signed(differences[name][METRICS[0]]) if name in differences else ""
-        rows.append([TITLES.get(name, name), *cells, ahead, _seconds(found["seconds"])])
+        cells += [_ahead(answer[part], name) for part in ("differences", "new_differences")[: 1 + repeats]]
+        rows.append([TITLES.get(name, name), *cells, _seconds(found["seconds"])])
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join([*(f"| {' | '.join(row)} |" for row in lines), "", *_notes(answer, repeats=repeats)])
 
@@ -65,6 +66,10 @@ def _cell(estimate: dict[str, float | None], spread: float | None = None) -> str
         if estimate["low"] is None
         else f"{value} [{_short(estimate['low'])}, {_short(estimate['high'])}]"
     )
+
+
+def _ahead(differences: dict[str, Any], name: str) -> str:
+    return _signed(differences[name][METRICS[0]]) if name in differences else ""
 
 
 def _signed(estimate: dict[str, float | None]) -> str:

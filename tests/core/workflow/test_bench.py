@@ -16,6 +16,7 @@ from core.models.baselines import BASELINES, baseline_candidates
 from core.schema.settings import DatasetSettings, TrainSettings
 from core.store.workspace import Workspace
 from core.workflow.bench import METRICS, OURS, unseen
+from core.workflow.bench_text import as_markdown
 from core.workflow.questions import questions
 from core.workflow.runs import load_run, run_table
 from tests.core.workflow.conftest import made_tables
@@ -158,6 +159,12 @@ def test_new_items_are_judged_with_repeats_out_of_lists_and_answers(tmp_path, ca
     assert found == pytest.approx(1)  # twelve items: twenty places hold all that are new
     assert answer["models"][OURS]["new_items"]["recall@20"]["value"] == pytest.approx(1)
     assert answer["models"][OURS]["metrics"]["recall@10"]["value"] < 1
+    for name in BASELINES:
+        ours, rule = (answer["models"][each]["new_items"]["ndcg@10"]["value"] for each in (OURS, name))
+        assert answer["new_differences"][name]["ndcg@10"]["value"] == pytest.approx(ours - rule)
+    header, _, *rows = as_markdown(answer).splitlines()
+    assert header.endswith("| this model minus it, NDCG@10 | on new items | s |")
+    assert {row.count("|") for row in rows[: 1 + len(BASELINES)]} == {header.count("|")}
     new = unseen(question)
     assert len(new.items) < len(wanted.items)
     perfect = np.full((question.inputs.n_users, 10), -1, np.int32)
