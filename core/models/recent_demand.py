@@ -10,7 +10,7 @@ from core.models.batch import collate
 from core.models.history import History
 from core.models.product import Products
 from core.models.recommender import AttentionRecommender
-from core.models.scoring import moments_at_once, past_with_seen, scores_of_new
+from core.models.scoring import moments_at_once, past_of
 from core.models.task import Task
 
 HORIZONS = 2  # of the task, that "lately" is; docs/accuracy.md has others
@@ -46,7 +46,7 @@ def recent_demand(model: AttentionRecommender, history: History, *, task: Task) 
     if not len(users):
         return nothing
     observed = np.bincount(items, minlength=history.n_items).astype(float)
-    expected = _expected(model, history, users, since) * _share_on_offer(history, since)
+    expected = _expected(model, history, users, since, task) * _share_on_offer(history, since)
     shape = _prior_shape(observed, expected)
     found = np.log((observed + shape) / (expected + shape))
     return torch.from_numpy(found.astype(np.float32)).to(device)
@@ -71,18 +71,23 @@ def _first_takes(history: History, since: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 @torch.inference_mode()
-def _expected(model: AttentionRecommender, history: History, owners: np.ndarray, since: int) -> np.ndarray:
+def _expected(
+    model: AttentionRecommender, history: History, owners: np.ndarray, since: int, task: Task
+) -> np.ndarray:
     """Takes of each item that the model lets expect of users `owners` (L,), one line per take; float64 (n_items,)."""
     model.eval()
     device = model.leave.weight.device
     users, takes = np.unique(owners, return_counts=True)
+    past = past_of(model, task)
+    past = "items" if past == "nothing" else past  # what a user took has to be known here
     products, at_once = model.product(), moments_at_once(history.n_items)
     found = torch.zeros(history.n_items, dtype=torch.float64, device=device)
     for start in range(0, len(users), at_once):
         here = users[start : start + at_once]
         moments = history.known(here, np.full(len(here), since))
-        batch = collate(history, moments, length=model.shape.length, past=past_with_seen(model)).to(device)
-        dense = scores_of_new(model(batch, products).states, products, batch.seen)
+        batch = collate(history, moments, length=model.shape.length, past=past).to(device)
+        dense = torch.nn.functional.linear(model(batch, products).states, *products).float()
+        dense[batch.seen.moments, batch.seen.items] = -torch.inf
         weights = torch.from_numpy(takes[start : start + at_once]).to(dense)
         found += weights @ dense.softmax(dim=1)
     return found.cpu().numpy()

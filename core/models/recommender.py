@@ -247,15 +247,6 @@ class AttentionRecommender(nn.Module):
         """Whether popularity is corrected by what people began to take lately, whenever lists are made."""
         self.shape = replace(self.shape, recent_demand=follow)
 
-    @torch.no_grad()
-    def scale_taste(self, scale: float) -> None:
-        """Multiply taste, h . e_i, by a number; what else reads h, habit and intent, is told the same as before."""
-        self.leave.weight.mul_(scale)
-        self.leave.bias.mul_(scale)
-        if self.repeat is not None:
-            self.repeat.gate.weight.div_(scale)
-        self.intent.out.weight[:, : self.shape.width].div_(scale)
-
     def rank_candidates(
         self, answer: Answer, batch: Batch, moments: Tensor, items: Tensor, scores: Tensor
     ) -> Tensor:

@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from core.models.batch import Batch, Past, Seen
-from core.models.product import Products
+from core.models.batch import Batch, Past
 from core.models.recommender import Answer, AttentionRecommender
 from core.models.task import Task
 from core.schema.settings import LONGEST_LIST
@@ -20,18 +19,6 @@ def scores(answer: Answer, batch: Batch) -> Tensor:
     if answer.repeats is not None:
         dense[batch.seen.moments, batch.seen.items] = answer.repeats.float()
     return dense
-
-
-def scores_of_new(states: Tensor, products: Products, seen: Seen) -> Tensor:
-    """Scores of what each user has not taken yet, float32 (N, n_items); -inf for what was taken."""
-    dense = torch.nn.functional.linear(states, *products).float()
-    dense[seen.moments, seen.items] = -torch.inf
-    return dense
-
-
-def past_with_seen(model: AttentionRecommender) -> Past:
-    """What has to be told of the items that users took before, so that it is known which they are."""
-    return "items" if model.repeat is None else "features"
 
 
 def past_of(model: AttentionRecommender, task: Task) -> Past:

@@ -191,8 +191,8 @@ class TrainSettings(Settings):
     )
     ranking: bool = Field(
         True,
-        description="After training, let popularity follow what people began to buy lately, weigh taste against it, "
-        "and rank the best candidates once more, each where that is better on validation",
+        description="After training, let popularity follow what people began to buy lately, and rank the best "
+        "candidates once more, each where that is better on validation",
     )
     repeat_term: bool = Field(True, description="Add what the user bought before, by frequency and recency")
     seen_items: Literal["auto", "keep", "exclude"] = Field(

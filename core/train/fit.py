@@ -18,9 +18,9 @@ from core.schema.documents import Epoch
 from core.schema.settings import TrainSettings
 from core.train.checkpoint import Progressed, restore, write
 from core.train.device import choose_device, repeatable
-from core.train.new_items import NewItems, settle_new_items
 from core.train.objectives import losses, total
 from core.train.ranking import fit_ranking
+from core.train.recent_demand import choose_recent_demand
 from core.train.setup import GRADIENT_NORM, AfterEpoch, Training, set_up
 from core.train.validation import validate
 
@@ -37,7 +37,7 @@ class TrainedModel:
     """A model that can be asked, with how it came about.
 
     `sequences_per_second`: users (one behaviour sequence each) per second of training steps of the first stage.
-    `new_items`: what was settled about items new to a user; None where nothing was tried.
+    `recent_demand`: validation NDCG@10 of items new to the user without and with following it; None where it was not tried.
     `second_stage`: validation NDCG@10 without and with it; None where it was not tried.
     """
 
@@ -49,7 +49,7 @@ class TrainedModel:
     history: list[Epoch]
     seconds: float
     sequences_per_second: float
-    new_items: NewItems | None
+    recent_demand: tuple[float, float] | None
     second_stage: tuple[float, float] | None
 
 
@@ -104,22 +104,22 @@ def _train(run: Training, progress: Progress, scratch: Path | None) -> TrainedMo
         _epoch(run, done, progress, scratch, started)
     run.model.load_state_dict(run.best)
     run.model.eval()
-    new_items, second_stage = None, None
+    demand, second_stage = None, None
     if run.settings.ranking and len(run.tuning_users):
         told = partial(progress, STAGE)
-        told(_late(0), "items new to a user")
-        new_items = settle_new_items(run)
+        told(_late(0), "recent demand")
+        demand = choose_recent_demand(run)
         second_stage = fit_ranking(run, validate, lambda done, said: told(_late(done), said))
         without, with_it = second_stage
         progress(STAGE, 1.0, f"second stage: NDCG@10 {with_it:.4f}, without it {without:.4f}")
     done.seconds = time.monotonic() - started
-    return _trained(run, done, new_items, second_stage)
+    return _trained(run, done, demand, second_stage)
 
 
 def _trained(
     run: Training,
     done: Progressed,
-    new_items: NewItems | None,
+    demand: tuple[float, float] | None,
     second_stage: tuple[float, float] | None,
 ) -> TrainedModel:
     return TrainedModel(
@@ -131,7 +131,7 @@ def _trained(
         history=done.history,
         seconds=done.seconds,
         sequences_per_second=done.users / max(done.training_seconds, 1e-9),
-        new_items=new_items,
+        recent_demand=demand,
         second_stage=second_stage,
     )
 

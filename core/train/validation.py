@@ -24,15 +24,11 @@ def validate(run: Training) -> float:
 
 def validate_new(run: Training) -> pd.Series:
     """NDCG@10 of each user that tunes, of lists and answers without what the user took before; by user."""
-    found = _of_users(run, replace(run.task, exclude_seen=True), new_answers(run))
-    return found[found.index.isin(run.tuning_users)]
-
-
-def new_answers(run: Training) -> Positives:
-    """What was taken in the validation window by users who had not taken it before."""
     history = run.history
     owners = np.repeat(np.arange(history.n_users), np.diff(history.line_offsets))
-    return new_to_users(run.validation, owners, history.items, n_items=history.n_items)
+    answers = new_to_users(run.validation, owners, history.items, n_items=history.n_items)
+    found = _of_users(run, replace(run.task, exclude_seen=True), answers)
+    return found[found.index.isin(run.tuning_users)]
 
 
 def _of_users(run: Training, task: Task, answers: Positives) -> pd.Series:

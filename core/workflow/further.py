@@ -14,7 +14,6 @@ from core.progress import Progress, part_of
 from core.schema.documents import Dataset, ModelReport
 from core.store.workspace import Workspace
 from core.train.fit import TrainedModel
-from core.train.new_items import NewItems
 from core.train.objectives import WEIGHTS
 from core.workflow.behaviour import behaviour_chapter
 from core.workflow.chapter import Chapter, joined
@@ -75,8 +74,13 @@ def recommender_report(trained: TrainedModel) -> ModelReport:
             if name in trained.history[-1].losses
         )
         notes.append(f"Trained on one objective: {weights} (weights).")
-    if trained.new_items is not None:
-        notes += _of_new_items(trained.new_items)
+    if trained.recent_demand is not None:
+        without, with_it = trained.recent_demand
+        kept = "followed" if trained.model.shape.recent_demand else "not followed"
+        notes.append(
+            f"What people began to buy lately is {kept}: validation NDCG@10 of items new to the user {with_it:.4f} with it, "
+            f"{without:.4f} without."
+        )
     if trained.second_stage is not None:
         without, with_it = trained.second_stage
         kept = "kept" if with_it > without else "not kept"
@@ -84,16 +88,3 @@ def recommender_report(trained: TrainedModel) -> ModelReport:
     seen = "were inputs of the model" if settings.protected_inputs else "were not seen by the model"
     notes.append(f"Protected attributes {seen}.")
     return ModelReport(metrics={}, notes=notes)
-
-
-def _of_new_items(new: NewItems) -> list[str]:
-    followed, before = ("", new.followed) if new.follows else ("not ", new.plain)
-    numbers = f"{new.scaled:.4f} with that, {before:.4f} without"
-    return [
-        f"Popularity does {followed}follow what people began to buy lately: validation NDCG@10 of items new to the user "
-        f"{new.followed:.4f} with it, {new.plain:.4f} without.",
-        f"Taste counts {new.scale:.2f} times what training gave it: on items new to the user {numbers}."
-        if new.scales
-        else f"Taste counts what training gave it; {new.scale:.2f} times that is likeliest, but not clearly better on items "
-        f"new to the user: {numbers}.",
-    ]

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from core.train.fit import fit
-from core.train.new_items import NewItems
 from core.workflow.further import recommender_report
 from tests.core.models.made import later_positives, made_inputs
 from tests.core.train.test_ranking import SETTINGS
@@ -18,26 +17,18 @@ def trained():
 
 
 def test_the_card_tells_what_was_decided_on_validation(trained):
-    new = NewItems(plain=0.03, followed=0.04, scaled=0.05, scale=0.7, follows=True, scales=True)
-    notes = recommender_report(replace(trained, new_items=new, second_stage=(0.42, 0.41))).notes
-    lately = "follow what people began to buy lately: validation NDCG@10 of items new to the user 0.0400 with it, 0.0300 without."
-    assert f"Popularity does {lately}" in notes
-    assert (
-        "Taste counts 0.70 times what training gave it: on items new to the user 0.0500 with that, 0.0400 without."
-        in notes
-    )
-    assert "Second stage not kept: validation NDCG@10 0.4100 with it, 0.4200 without." in notes
-    neither = replace(new, follows=False, scales=False)
-    notes = recommender_report(replace(trained, new_items=neither)).notes
-    assert f"Popularity does not {lately}" in notes
-    assert (
-        "Taste counts what training gave it; 0.70 times that is likeliest, but not clearly better on items new to the user: "
-        "0.0500 with that, 0.0300 without." in notes
-    )
+    told = replace(trained, recent_demand=(0.0312, 0.0456), second_stage=(0.42, 0.41))
+    for followed, said in ((True, "followed"), (False, "not followed")):
+        told.model.follow_recent_demand(followed)
+        notes = recommender_report(told).notes
+        assert (
+            f"What people began to buy lately is {said}: validation NDCG@10 of items new to the user 0.0456 with it, "
+            "0.0312 without." in notes
+        )
+        assert "Second stage not kept: validation NDCG@10 0.4100 with it, 0.4200 without." in notes
 
 
 def test_what_was_not_tried_is_not_told(trained):
-    notes = " ".join(recommender_report(replace(trained, new_items=None, second_stage=None)).notes)
+    notes = " ".join(recommender_report(replace(trained, recent_demand=None, second_stage=None)).notes)
     assert "lately" not in notes
-    assert "Taste" not in notes
     assert "Second stage" not in notes

@@ -105,7 +105,7 @@ def test_after_fairness_in_training_nothing_is_decided_by_accuracy_alone():
     settings = SETTINGS.model_copy(update={"ranking": True, "exposure_weight": 1.0})
     inputs = grouped_inputs()
     trained = fit(inputs, later_positives(inputs), settings)
-    assert trained.second_stage is trained.new_items is None
+    assert trained.second_stage is trained.recent_demand is None
     assert not trained.model.shape.recent_demand
     assert not trained.settings.ranking
 
