@@ -15,7 +15,7 @@ from core.models.task import Task
 
 HORIZONS = 2  # of the task, that "lately" is; docs/accuracy.md has others
 MOST_USERS = 5_000  # that are counted, drawn
-SHAPES = (1e-3, 1e6)  # between which that of the prior is sought
+SHAPES = (1.0, 1e6)  # between which that of the prior is sought: a wider one would follow single takes
 
 
 def recent_demand(model: AttentionRecommender, history: History, *, task: Task) -> Tensor:
@@ -29,7 +29,8 @@ def recent_demand(model: AttentionRecommender, history: History, *, task: Task) 
         d_i = log E[r_i | O_i] = log((O_i + a) / (E_i + a)),
 
     a being that of the greatest marginal likelihood. So popularity follows what people begin to take now, and little
-    where there is little to count. E_i counts only from when item i was first taken by anybody. The model learns
+    where there is little to count. E_i counts only from when item i was first taken by anybody, and sums to what O_i
+    sums to. At most MOST_USERS of these users are counted. The model learns
     popularity from all of the history at once, which early on is about items that everybody takes sooner or later.
 
     Source: Clayton & Kaldor, Biometrics 1987 (observed and expected deaths in districts).
@@ -47,6 +48,7 @@ def recent_demand(model: AttentionRecommender, history: History, *, task: Task) 
         return nothing
     observed = np.bincount(items, minlength=history.n_items).astype(float)
     expected = _expected(model, history, users, since, task) * _share_on_offer(history, since)
+    expected *= observed.sum() / expected.sum()  # what was not on offer cannot have been taken
     shape = _prior_shape(observed, expected)
     found = np.log((observed + shape) / (expected + shape))
     return torch.from_numpy(found.astype(np.float32)).to(device)
@@ -58,16 +60,16 @@ def following(products: Products, demand: Tensor) -> Products:
 
 
 def _first_takes(history: History, since: int) -> tuple[np.ndarray, np.ndarray]:
-    """Users and items, int64 (L,), of what was taken for the first time since then, by users known before; by user."""
+    """Users and items, int64 (L,), of what users known before then had not met before and took since; by user."""
     owners = np.repeat(np.arange(history.n_users), np.diff(history.line_offsets))
     known = history.known(np.arange(history.n_users), np.full(history.n_users, since)).lines
     known = known > history.line_offsets[:-1]
-    first = (history.counts[:, 0] == 1) & history.targets & (history.times >= since) & known[owners]
-    users = np.unique(owners[first])
-    if len(users) > MOST_USERS:
-        drawn = np.random.default_rng(len(users)).permutation(users)[:MOST_USERS]
-        first &= np.isin(owners, drawn)
-    return owners[first], history.items[first]
+    new = history.targets & (history.first_times >= since) & known[owners]
+    users, items = np.divmod(np.unique(owners[new] * history.n_items + history.items[new]), history.n_items)
+    everyone = np.unique(users)
+    drawn = np.random.default_rng(len(everyone)).permutation(everyone)[:MOST_USERS]
+    counted = np.isin(users, drawn)
+    return users[counted], items[counted]
 
 
 @torch.inference_mode()

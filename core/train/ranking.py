@@ -41,7 +41,8 @@ def fit_ranking(
     torch.manual_seed(run.settings.seed)
     run.model.add_ranker()
     with torch.no_grad():
-        products = run.model.eval().product()  # the first stage does not change any more
+        # The first stage does not change any more. Recent demand is of the end of the history, so no part of earlier moments.
+        products = run.model.eval().product()
     optimizer = torch.optim.AdamW(
         run.model.ranker.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY, fused=True
     )

@@ -60,6 +60,7 @@ class Training:
     of: str
     peak_rate: float
     timed: bool = True
+    demand: Tensor | None = None
     reactions: ReactionExamples | None = None
     dismissed: Dismissed | None = None
     fairness: Fairness | None = None

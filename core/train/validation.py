@@ -43,6 +43,7 @@ def _of_users(run: Training, task: Task, answers: Positives) -> pd.Series:
         k=k,
         device=run.device.torch,
         dismissed=run.dismissed,
+        demand=run.demand,
     )
     for users, items, scores in lists:
         ranked[users, :k] = np.where(np.isfinite(scores), items, NOTHING)

@@ -1,5 +1,7 @@
 """Popularity that follows what people began to take lately."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -46,7 +48,8 @@ def counted(model, inputs):
         observed[list(new)] += 1
         expected += len(new) * odds / odds.sum()
     on_offer = [(inputs.at - max(first_sold.get(i, inputs.at), SINCE)) for i in range(inputs.n_items)]
-    return observed, expected * np.array(on_offer) / (inputs.at - SINCE)
+    expected *= np.array(on_offer)
+    return observed, expected * observed.sum() / expected.sum()
 
 
 @pytest.mark.parametrize("repeat_term", [True, False])
@@ -57,7 +60,7 @@ def test_it_is_the_observed_over_the_expected_with_the_likeliest_prior(seed, rep
     observed, expected = counted(model, inputs)
     assert observed.sum() > 20
     found = recent_demand(model, index_history(inputs), task=KEEP).numpy()
-    shapes = np.geomspace(1e-3, 1e6, 4001)
+    shapes = np.geomspace(1, 1e6, 4001)
     likely = [nbinom.logpmf(observed, shape, shape / (shape + expected)).sum() for shape in shapes]
     shape = shapes[int(np.argmax(likely))]
     np.testing.assert_allclose(found, np.log((observed + shape) / (expected + shape)), atol=0.01)
@@ -107,6 +110,22 @@ def test_what_became_popular_rises_and_what_is_gone_falls():
     assert demand[5] < min(plain[5], 0)
 
 
+def test_a_purchase_after_a_first_look_is_a_first_take_as_well():
+    inputs = made_inputs(n_users=24, n_items=20)
+    rows = [row for row in rows_of(inputs) if row[1] not in (3, 4)]
+    seconds = SINCE + SECONDS_PER_DAY
+    looks = [(user, 3, seconds, 900) for user in range(1, 24)]
+    buys = [(user, item, seconds + 60, 901) for user in range(1, 24) for item in (3, 4)]
+    changed = with_rows(inputs, rows + looks + buys)
+    looked = (changed.history.items == 3) & (changed.history.times == seconds)
+    events = looked.astype(np.int8)  # 1: no purchase
+    history = index_history(replace(changed, history=replace(changed.history, events=events)))
+    _, items = module._first_takes(history, SINCE)
+    assert np.bincount(items, minlength=20)[3] == np.bincount(items, minlength=20)[4] >= 20
+    only_looked = replace(history, events=np.where(history.items == 3, 1, history.events))
+    assert 3 not in module._first_takes(only_looked, SINCE)[1]
+
+
 def test_what_nobody_took_yet_and_users_who_just_came_say_nothing():
     inputs = made_inputs(n_users=24, n_items=20)
     rows = [row for row in rows_of(inputs) if row[1] != 4 and row[0] < 20]
@@ -133,7 +152,7 @@ def test_nothing_new_leaves_everything_as_it_is():
     assert not demand.any()
 
 
-def test_the_order_and_the_number_of_users_asked_at_once_change_nothing(monkeypatch):
+def test_the_number_of_users_asked_at_once_changes_nothing(monkeypatch):
     inputs = made_inputs(n_users=24)
     model, history = follower(inputs), index_history(inputs)
     whole = recent_demand(model, history, task=KEEP)
@@ -154,7 +173,7 @@ def test_many_users_are_counted_in_part(monkeypatch):
     assert recent_demand(model, history, task=KEEP).any()
 
 
-@pytest.mark.parametrize("shape", [0.5, 2.0, 8.0])
+@pytest.mark.parametrize("shape", [1.5, 3.0, 8.0])
 def test_the_prior_is_found_and_its_estimates_are_nearer_the_truth(shape):
     """Against what was observed alone, and against leaving everything as expected."""
     rng = np.random.default_rng(0)
@@ -169,6 +188,16 @@ def test_the_prior_is_found_and_its_estimates_are_nearer_the_truth(shape):
 
     estimated = error((observed + found) / (expected + found))
     assert estimated < 0.9 * min(error(observed / expected), error(1.0))
+
+
+@pytest.mark.parametrize("takes", [1, 2])
+def test_single_takes_change_little(takes):
+    """Where hardly anything was taken the likeliest prior alone would follow it without bounds."""
+    expected = np.full(2_000, takes / 2_000)
+    observed = np.zeros(2_000)
+    observed[7] = takes
+    shape = module._prior_shape(observed, expected)
+    assert np.abs(np.log((observed + shape) / (expected + shape))).max() < np.log(1 + takes) + 1e-6
 
 
 def test_counts_that_are_as_expected_are_left_alone():

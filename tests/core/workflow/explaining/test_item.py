@@ -1,14 +1,18 @@
 """Why an item: parts that add up, effects that are the real model's, and nothing of those who may not be told of."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 from core.errors import NotFound
 from core.explain.similar import similar_buyers
 from core.explain.without import Asked
+from core.models.rank import rank
 from core.workflow.explaining import item as why
 from core.workflow.explaining.asking import Asking
 from core.workflow.explaining.item import why_item
+from core.workflow.explaining.recommender import read_recommender
 from core.workflow.runs import run_table
 
 
@@ -22,12 +26,12 @@ def lists(shop):
     return run_table(shop.workspace, shop.run, "candidates_test")
 
 
-@pytest.mark.parametrize("rank", [1, 4])
-def test_an_entry_of_the_list(asking, lists, rank):
-    row = lists[(lists["rank"] == rank)].iloc[7]
+@pytest.mark.parametrize("place", [1, 4])
+def test_an_entry_of_the_list(asking, lists, place):
+    row = lists[(lists["rank"] == place)].iloc[7]
     user, item = int(row["user"]), int(row["item"])
     found = why_item(asking, user, item, k=5)
-    assert found.place == rank
+    assert found.place == place
     assert found.parts["value"].sum() == pytest.approx(found.score, abs=1e-3)
     assert found.title == asking.items["item_id"].iloc[item]
     known = asking.recommender
@@ -42,6 +46,37 @@ def test_an_entry_of_the_list(asking, lists, rank):
         assert item not in found.removal.parts
         assert asked.without([frozenset(found.removal.parts)]).place[0] > 5
         assert len(found.removed) == len(found.removal.parts)
+
+
+def test_a_model_that_follows_recent_demand_is_explained_as_it_ranks(shop):
+    known = read_recommender(shop.workspace, shop.run)
+    known.model.follow_recent_demand(True)
+    demand = known.demand.numpy()
+    assert demand.any()
+    asking = Asking(shop.workspace, shop.run)
+    asking.__dict__["recommender"] = known
+    history, cpu = known.history, torch.device("cpu")
+    buyers = np.flatnonzero(history.tokens > 1)[:40]
+    checked = 0
+    for users, items, scores in rank(known.model, history, buyers, task=known.task, k=12, device=cpu):
+        for user, own, values in zip(users.tolist(), items, scores, strict=True):
+            before = set(history.items[slice(*history.line_offsets[user : user + 2])].tolist())
+            new = [place for place, item in enumerate(own) if item not in before and abs(demand[item]) > 0.01]
+            if not new or checked == 3:
+                continue
+            item, score = int(own[new[0]]), float(values[new[0]])
+            found = why_item(asking, user, item, k=5)
+            assert found.parts["value"].sum() == pytest.approx(score, abs=1e-3)
+            asked = Asked(known.model, history, known.task, known.demand, user, item, 5)
+            first = found.history.iloc[0]
+            told = asked.without([frozenset(), frozenset([int(first["item"])])])
+            assert told.score[0] == pytest.approx(score, abs=1e-3)
+            assert first["effect"] == pytest.approx(score - told.score[1], abs=1e-3)
+            entry = pd.DataFrame({"user": [user], "item": [item]})
+            subject = asking.subject("ranking_new", entry)
+            assert subject.function(subject.columns).item() == pytest.approx(score, abs=1e-3)
+            checked += 1
+    assert checked == 3
 
 
 def test_what_is_below_the_list_cannot_leave_it(asking, lists):
