@@ -28,10 +28,10 @@ def recent_demand(model: AttentionRecommender, history: History, *, task: Task) 
 
         d_i = log E[r_i | O_i] = log((O_i + a) / (E_i + a)),
 
-    a being that of the greatest marginal likelihood. So popularity follows what people begin to take now, and little
-    where there is little to count. E_i counts only from when item i was first taken by anybody, and sums to what O_i
-    sums to. At most MOST_USERS of these users are counted. The model learns
-    popularity from all of the history at once, which early on is about items that everybody takes sooner or later.
+    a being that of the greatest marginal likelihood. E_i counts only from when item i was first taken by anybody, and
+    is brought to the sum of O_i. At most MOST_USERS of these users are counted. So popularity follows what people begin
+    to take now, and little where there is little to count. The model itself learns popularity from all of the history
+    at once, which early on is about items that everybody takes sooner or later.
 
     Source: Clayton & Kaldor, Biometrics 1987 (observed and expected deaths in districts).
 
