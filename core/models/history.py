@@ -53,6 +53,11 @@ class History:
         return np.diff(self.token_offsets)
 
     @property
+    def owners(self) -> np.ndarray:
+        """The user of each line, int64 (E,)."""
+        return np.repeat(np.arange(self.n_users), np.diff(self.line_offsets))
+
+    @property
     def targets(self) -> np.ndarray:
         """Lines that are to be predicted, bool (E,): purchases, or all where there are none."""
         purchases = self.events == 0

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from core.data.reactions import Dismissed
+from core.metrics import NOTHING
 from core.models.batch import Batch, collate
 from core.models.history import History, ranges
 from core.models.recent_demand import following, recent_demand
@@ -66,6 +67,20 @@ def rank(
         if model.ranker is not None:
             values, items = _ranked(model, answer, batch, values, items)
         yield here, items[:, :k].cpu().numpy().astype(np.int32), values[:, :k].cpu().numpy()
+
+
+def ranked_items(
+    model: AttentionRecommender, history: History, users: np.ndarray, *, k: int, **options
+) -> np.ndarray:
+    """The lists of `rank` in one table, int32 (n_users, k); NOTHING in places that cannot be filled, and of other users.
+
+    Args:
+        options: those of `rank`.
+    """
+    found = np.full((history.n_users, k), NOTHING, np.int32)
+    for here, items, values in rank(model, history, users, k=k, **options):
+        found[here, : items.shape[1]] = np.where(np.isfinite(values), items, NOTHING)
+    return found
 
 
 def _dismissed_by(users: np.ndarray, dismissed: Dismissed) -> tuple[Tensor, Tensor]:

@@ -61,7 +61,7 @@ def following(products: Products, demand: Tensor) -> Products:
 
 def _first_takes(history: History, since: int) -> tuple[np.ndarray, np.ndarray]:
     """Users and items, int64 (L,), of what users known before then had not met before and took since; by user."""
-    owners = np.repeat(np.arange(history.n_users), np.diff(history.line_offsets))
+    owners = history.owners
     known = history.known(np.arange(history.n_users), np.full(history.n_users, since)).lines
     known = known > history.line_offsets[:-1]
     new = history.targets & (history.first_times >= since) & known[owners]
@@ -81,7 +81,9 @@ def _expected(
     device = model.leave.weight.device
     users, takes = np.unique(owners, return_counts=True)
     past = past_of(model, task)
-    past = "items" if past == "nothing" else past  # what a user took has to be known here
+    past = (
+        "items" if past == "nothing" else past
+    )  # what users took has to be known here, whatever lists may hold
     products, at_once = model.product(), moments_at_once(history.n_items)
     found = torch.zeros(history.n_items, dtype=torch.float64, device=device)
     for start in range(0, len(users), at_once):

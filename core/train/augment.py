@@ -100,8 +100,7 @@ def augmentation_of(
 
 def _substitutes(history: History) -> np.ndarray:
     """The items whose users are most like those of each item, by cosine, int64 (n_items, SUBSTITUTES)."""
-    users = np.repeat(np.arange(history.n_users), np.diff(history.line_offsets))
-    taken = count_pairs(users, history.items, shape=(history.n_users, history.n_items))
+    taken = count_pairs(history.owners, history.items, shape=(history.n_users, history.n_items))
     taken.data[:] = 1
     k, found, start = min(SUBSTITUTES, history.n_items), [], 0
     for like in item_cosines(taken):

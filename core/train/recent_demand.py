@@ -1,6 +1,7 @@
 """Whether a trained model follows recent demand: only where validation says that it helps."""
 
 from core.models.recent_demand import recent_demand
+from core.models.scoring import past_of
 from core.train.choosing import clearly_better
 from core.train.setup import Training
 from core.train.validation import validate_new
@@ -13,8 +14,8 @@ def choose_recent_demand(run: Training) -> tuple[float, float] | None:
         validation NDCG@10 of items new to the user, without and with it; None where nothing is asked in days, where
         taste scores what was taken before as well, or where nobody who tunes took anything new.
     """
-    scored_apart = run.model.repeat is not None or run.task.exclude_seen  # new items from those taken before
-    if run.task.predict != "window" or not run.timed or not scored_apart:
+    taste_alone = past_of(run.model, run.task) == "nothing"  # it would reach what was taken before
+    if run.task.predict != "window" or not run.timed or taste_alone:
         return None
     before = validate_new(run)
     if before.empty:

@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 
 from core.data.inputs import Positives, new_to_users
-from core.metrics import NOTHING, per_user_metrics
-from core.models.rank import rank
+from core.metrics import per_user_metrics
+from core.models.rank import ranked_items
 from core.models.task import Task
 from core.train.setup import Training
 
@@ -25,26 +24,21 @@ def validate(run: Training) -> float:
 def validate_new(run: Training) -> pd.Series:
     """NDCG@10 of each user that tunes, of lists and answers without what the user took before; by user."""
     history = run.history
-    owners = np.repeat(np.arange(history.n_users), np.diff(history.line_offsets))
-    answers = new_to_users(run.validation, owners, history.items, n_items=history.n_items)
+    answers = new_to_users(run.validation, history.owners, history.items, n_items=history.n_items)
     found = _of_users(run, replace(run.task, exclude_seen=True), answers)
     return found[found.index.isin(run.tuning_users)]
 
 
 def _of_users(run: Training, task: Task, answers: Positives) -> pd.Series:
     """NDCG@10 of everybody with answers; users who do not tune have empty lists."""
-    k = min(LENGTH, run.history.n_items)
-    ranked = np.full((run.history.n_users, LENGTH), NOTHING, dtype=np.int32)
-    lists = rank(
+    ranked = ranked_items(
         run.model,
         run.history,
         run.tuning_users,
+        k=LENGTH,
         task=task,
-        k=k,
         device=run.device.torch,
         dismissed=run.dismissed,
         demand=run.demand,
     )
-    for users, items, scores in lists:
-        ranked[users, :k] = np.where(np.isfinite(scores), items, NOTHING)
     return per_user_metrics(ranked, answers.offsets, answers.items, (LENGTH,))[TUNED_ON]

@@ -15,10 +15,10 @@ import core
 from core.data.inputs import Positives, new_to_users
 from core.data.prepare import prepare
 from core.errors import CorruptArtefact, SettingsError
-from core.metrics import NOTHING, per_user_metrics
+from core.metrics import per_user_metrics
 from core.models.baselines import BASELINES, baseline_candidates
 from core.models.history import index_history
-from core.models.rank import rank
+from core.models.rank import ranked_items
 from core.progress import Progress, part_of, quiet
 from core.recommend.lists import accuracy
 from core.schema.documents import RUNS, Dataset, Run
@@ -139,16 +139,14 @@ def _judged_run(workspace: Workspace, run: Run, question: Question) -> Judged:
     if answers is not None:
         device = choose_device("auto").torch
         model, task = load(workspace.artefacts, run.artefacts["weights"], device=device)
-        ranked = np.full((question.inputs.n_users, max(KS)), NOTHING, np.int32)
-        for users, items, scores in rank(
+        ranked = ranked_items(
             model,
             index_history(question.inputs),
             np.arange(question.inputs.n_users),
-            task=replace(task, exclude_seen=True),
             k=max(KS),
+            task=replace(task, exclude_seen=True),
             device=device,
-        ):
-            ranked[users, : items.shape[1]] = np.where(np.isfinite(scores), items, NOTHING)
+        )
         new = per_user_metrics(ranked, answers.offsets, answers.items, KS)[METRICS]
     return Judged(per_user, new, run.seconds)
 

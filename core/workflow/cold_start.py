@@ -12,7 +12,7 @@ from core.data.inputs import ModelInputs, Positives, without_items
 from core.errors import SettingsError
 from core.metrics import per_user_metrics
 from core.models.history import index_history
-from core.models.rank import rank
+from core.models.rank import ranked_items
 from core.progress import Progress, part_of, quiet
 from core.schema.documents import Measured, ModelReport
 from core.schema.settings import Split, TrainSettings
@@ -133,13 +133,9 @@ def _model_lists(
 ) -> np.ndarray:
     """Held-out items in the model's order, int32 (n_users, K)."""
     history = index_history(inputs)
-    ranked = np.full((inputs.n_users, K), -1, np.int32)
     task = replace(trained.task, exclude_seen=False)  # nobody has seen any of them
-    for here, items, scores in rank(
-        trained.model, history, users, task=task, k=K, device=torch.device(trained.device), among=held
-    ):
-        ranked[here, : items.shape[1]] = np.where(np.isfinite(scores), items, -1)
-    return ranked
+    device = torch.device(trained.device)
+    return ranked_items(trained.model, history, users, k=K, task=task, device=device, among=held)
 
 
 def _counts(inputs: ModelInputs) -> np.ndarray:

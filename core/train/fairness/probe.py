@@ -94,9 +94,8 @@ def user_vectors(
 
 def history_vectors(history: History, users: np.ndarray, *, width: int, seed: int) -> np.ndarray:
     """What users took, without any model: singular vectors of log counts scaled to length one, (N, width)."""
-    taken = np.repeat(np.arange(history.n_users), np.diff(history.line_offsets))
     shape = (history.n_users, history.n_items)
-    counts = csr_matrix((np.ones(len(taken), np.float32), (taken, history.items)), shape)
+    counts = csr_matrix((np.ones(len(history.items), np.float32), (history.owners, history.items)), shape)
     counts.data = np.log1p(counts.data)
     lengths = np.sqrt(counts.multiply(counts).sum(axis=1)).A1
     rows = csr_matrix(counts.multiply(1 / np.maximum(lengths, 1e-9)[:, None]))[users]

@@ -141,7 +141,6 @@ def _times(asked: Asked, products: list[int]) -> list[int]:
 
 def _similar(asking: Asking, user: int, item: int) -> Similar | None:
     history = asking.recommender.history
-    owners = np.repeat(np.arange(history.n_users), np.diff(history.line_offsets))
     bought = np.zeros(history.n_users, bool)
-    bought[owners[history.items == item]] = True
+    bought[history.owners[history.items == item]] = True
     return similar_buyers(asking.user_vectors, user, bought, known=history.tokens > 0)

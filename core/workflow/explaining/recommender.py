@@ -84,8 +84,7 @@ def entries(workspace: Workspace, run: Run, history: History) -> pd.DataFrame:
     lists = run_table(workspace, run, "candidates_test", [USER, ITEM, RANK])
     known = history.tokens[lists[USER].to_numpy()] > 0
     lists = lists[known & (lists[RANK] <= ENTRIES)].reset_index(drop=True)
-    owners = np.repeat(np.arange(history.n_users), np.diff(history.line_offsets))
-    bought = np.unique(owners * history.n_items + history.items)
+    bought = np.unique(history.owners * history.n_items + history.items)
     asked = lists[USER].to_numpy(np.int64) * history.n_items + lists[ITEM].to_numpy(np.int64)
     return lists.assign(again=np.isin(asked, bought))
 
